@@ -1,0 +1,321 @@
+"""Content-addressed artifacts: what stages leave on disk and pass to each other.
+
+An artifact is a folder ``artifacts/<kind>/<first 16 hex digits of its sha256>/`` that holds the stage's
+files and a ``manifest.json``. It is written under a temporary name and moved into place, so that a reader
+sees all of it or nothing. It is never changed afterwards.
+
+Two digests, because two questions are asked:
+
+- ``sha256``, over every byte of the files (not the manifest): *is this file still what was written?* It
+  is the address, and what a cache hit verifies.
+- ``content_sha256``, the same without the provenance in Parquet footers: *do stages downstream have
+  anything new to read?* Only this one enters their cache keys, so that a rewritten function that produces
+  the same notes recomputes nothing after it.
+
+Parquet files carry their provenance in the footer under the key `PROVENANCE_KEY`: stage, code
+fingerprint, parents, parameters, seed. Wall-clock times are in the manifest only, or no two runs would
+ever write the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline_lib.errors import ArtifactError
+
+PROVENANCE_KEY = b"music_pipeline"
+MANIFEST_NAME = "manifest.json"
+ADDRESS_LENGTH = 16
+"""Hex digits of the sha256 in a folder's name."""
+
+_CHUNK_BYTES = 1 << 20
+_PARQUET_TAIL_BYTES = 8
+"""A Parquet file ends with the footer's length (4 bytes) and the magic number (4 bytes)."""
+
+
+@dataclass(frozen=True, order=True)
+class Artifact:
+    """A reference to one artifact; all that stages exchange."""
+
+    kind: str
+    relpath: str
+    sha256: str
+    content_sha256: str
+    schema_version: int
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where an artifact came from: all that decided its content.
+
+    Parameters
+    ----------
+    stage : str
+        Name of the stage.
+    key : str
+        Digest of all the rest; the cache key.
+    code : str
+        Fingerprint of the code that ran.
+    parents : tuple of Artifact
+        The artifacts that it read.
+    parameters : mapping
+        Its other inputs, settings and seeds included, as JSON values.
+    """
+
+    stage: str
+    key: str
+    code: str
+    parents: tuple[Artifact, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def footer(self) -> dict[str, Any]:
+        """What goes into Parquet footers."""
+        return {
+            "stage": self.stage,
+            "code": self.code,
+            "parents": [{"kind": p.kind, "sha256": p.sha256} for p in self.parents],
+            "parameters": dict(self.parameters),
+        }
+
+
+class Draft:
+    """An artifact while it is being written; see `ArtifactStore.draft`."""
+
+    def __init__(self, store: ArtifactStore, folder: Path, provenance: Provenance) -> None:
+        self.store = store
+        self.folder = folder
+        self.provenance = provenance
+        self.notes: dict[str, Any] = {}
+        """Facts for the manifest that must not decide the address, such as timings."""
+
+    def path(self, name: str) -> Path:
+        """Where to write a file of the artifact."""
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def write_table(self, name: str, table: pa.Table, **options: Any) -> None:
+        """Write a Parquet file with this artifact's provenance in its footer.
+
+        Parameters
+        ----------
+        name : str
+            File name, ending in ``.parquet``.
+        table : pyarrow.Table
+        **options
+            Passed to `pyarrow.parquet.write_table`, over zstd level 1.
+        """
+        footer = json.dumps(self.provenance.footer(), sort_keys=True, separators=(",", ":"))
+        stamped = table.replace_schema_metadata(
+            {**(table.schema.metadata or {}), PROVENANCE_KEY: footer.encode()}
+        )
+        settings: dict[str, Any] = {"compression": "zstd", "compression_level": 1, **options}
+        pq.write_table(stamped, self.path(name), **settings)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file; keys sorted, so that equal values give equal bytes."""
+        text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False)
+        self.path(name).write_text(text + "\n", encoding="utf-8")
+
+
+class ArtifactStore:
+    """All artifacts under one root folder.
+
+    Parameters
+    ----------
+    root : Path
+        Usually ``artifacts/``. Created when first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def path(self, artifact: Artifact, name: str = "") -> Path:
+        """The artifact's folder, or a file in it."""
+        return self.root / artifact.relpath / name
+
+    def read_table(self, artifact: Artifact, name: str, columns: list[str] | None = None) -> pa.Table:
+        """One Parquet file of an artifact."""
+        return pq.read_table(self.path(artifact, name), columns=columns)
+
+    def read_json(self, artifact: Artifact, name: str) -> Any:
+        """One JSON file of an artifact."""
+        return json.loads(self.path(artifact, name).read_text(encoding="utf-8"))
+
+    def manifest(self, artifact: Artifact) -> dict[str, Any]:
+        """The artifact's manifest."""
+        return read_manifest(self.path(artifact))
+
+    @contextmanager
+    def draft(
+        self, kind: str, provenance: Provenance, *, schema_version: int = 1
+    ) -> Iterator[tuple[Draft, list[Artifact]]]:
+        """Write an artifact: all of it or nothing.
+
+        Yields
+        ------
+        draft : Draft
+            Where to write.
+        finished : list of Artifact
+            Holds the one finished artifact after the block has ended without an error.
+        """
+        scratch = self.root / ".writing"
+        scratch.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=scratch))
+        started = time.perf_counter()
+        finished: list[Artifact] = []
+        try:
+            draft = Draft(self, folder, provenance)
+            yield draft, finished
+            seconds = time.perf_counter() - started
+            finished.append(self._publish(kind, draft, schema_version, seconds))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def verify(self, artifact: Artifact) -> None:
+        """Check that an artifact is on disk, whole and unchanged.
+
+        Raises
+        ------
+        ArtifactError
+            It is missing or its bytes have changed; names the folder.
+        """
+        folder = self.path(artifact)
+        if not (folder / MANIFEST_NAME).is_file():
+            raise ArtifactError(
+                f"artifact {artifact.relpath} is missing",
+                path=folder,
+                remedy="run `music-pipeline run` again: it is recomputed",
+            )
+        if file_digests(folder)[0] != artifact.sha256:
+            raise ArtifactError(
+                f"artifact {artifact.relpath} has changed since it was written",
+                path=folder,
+                remedy="run `music-pipeline run` again: it is recomputed",
+            )
+
+    def _publish(self, kind: str, draft: Draft, schema_version: int, seconds: float) -> Artifact:
+        sha256, content_sha256 = file_digests(draft.folder)
+        artifact = Artifact(
+            kind, f"{kind}/{sha256[:ADDRESS_LENGTH]}", sha256, content_sha256, schema_version
+        )
+        manifest = {
+            "artifact": asdict(artifact),
+            "provenance": {**draft.provenance.footer(), "key": draft.provenance.key},
+            "parent_artifacts": [asdict(p) for p in draft.provenance.parents],
+            "packages": package_versions(),
+            "seconds": round(seconds, 3),
+            "written_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "notes": draft.notes,
+        }
+        draft.write_json(MANIFEST_NAME, manifest)
+        _move_into_place(draft.folder, self.path(artifact))
+        return artifact
+
+
+def _move_into_place(source: Path, target: Path) -> None:
+    """Rename a finished folder to its address; whatever damaged thing stood there goes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.chmod(0o755)
+    while True:
+        try:
+            os.rename(source, target)
+            return
+        except OSError:
+            if not target.exists():
+                raise
+            # Two runs may write the same address: both hold the same bytes, so either may win.
+            discarded = Path(tempfile.mkdtemp(dir=source.parent))
+            os.rename(target, discarded / "replaced")
+            shutil.rmtree(discarded, ignore_errors=True)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest in an artifact's folder.
+
+    Raises
+    ------
+    ArtifactError
+        There is none, or it cannot be read.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"no readable {MANIFEST_NAME} ({error})",
+            path=folder,
+            remedy="name a folder of an artifact, or a file in one; `music-pipeline status` lists them",
+        ) from None
+    return manifest
+
+
+def file_digests(folder: Path) -> tuple[str, str]:
+    """The digests of all files of an artifact.
+
+    Returns
+    -------
+    sha256, content_sha256 : str
+        Over all bytes, and over all but the provenance in Parquet footers. The manifest never counts.
+    """
+    names = sorted(
+        p.relative_to(folder).as_posix()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name != MANIFEST_NAME
+    )
+    whole, content = hashlib.sha256(), hashlib.sha256()
+    for name in names:
+        file_whole, file_content = _digest_file(folder / name)
+        whole.update(f"{name}\0{file_whole}\n".encode())
+        content.update(f"{name}\0{file_content}\n".encode())
+    return whole.hexdigest(), content.hexdigest()
+
+
+def _digest_file(path: Path) -> tuple[str, str]:
+    data_bytes = _parquet_data_bytes(path) if path.suffix == ".parquet" else None
+    content = hashlib.sha256()
+    with path.open("rb") as stream:
+        remaining = path.stat().st_size if data_bytes is None else data_bytes
+        while remaining:
+            chunk = stream.read(min(_CHUNK_BYTES, remaining))
+            if not chunk:
+                break
+            content.update(chunk)
+            remaining -= len(chunk)
+        whole = content.copy()
+        while chunk := stream.read(_CHUNK_BYTES):
+            whole.update(chunk)
+    if data_bytes is not None:
+        schema = pq.read_schema(path)
+        shared = {k: v for k, v in (schema.metadata or {}).items() if k != PROVENANCE_KEY}
+        content.update(repr((schema.remove_metadata(), sorted(shared.items()))).encode())
+    return whole.hexdigest(), content.hexdigest()
+
+
+def _parquet_data_bytes(path: Path) -> int | None:
+    """Bytes before the footer, or None where the file is no readable Parquet."""
+    try:
+        footer_bytes = pq.read_metadata(path).serialized_size
+    except (OSError, pa.ArrowException):
+        return None
+    return path.stat().st_size - footer_bytes - _PARQUET_TAIL_BYTES
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that can change a number, and of Python."""
+    packages = ("keras", "music21", "numpy", "pandas", "pyarrow", "symusic", "tensorflow", "verovio")
+    return {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}}

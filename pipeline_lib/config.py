@@ -1,0 +1,149 @@
+"""Every setting of the pipeline: its default, bounds, unit and meaning.
+
+One frozen model per stage. A stage receives only its own model, so a changed temperature can never
+retrain anything. Unknown names are refused (``extra="forbid"``).
+
+Durations are in quarter notes, losses in nats per token, tokens are one note, chord or rest each.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class StageConfig(BaseModel):
+    """Base of all settings: immutable, and strict about names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IngestConfig(StageConfig):
+    """How files become note tables."""
+
+    n_shards: int = Field(
+        64, ge=1, le=256, description="Buckets that files are put in by content hash; the unit of caching."
+    )
+    max_rejected_fraction: float = Field(
+        0.75, ge=0, le=1, description="Stop when a larger share of the files than this cannot be used."
+    )
+    min_notes: int = Field(8, ge=1, description="Pieces with fewer notes than this are rejected.")
+
+
+class SplitConfig(StageConfig):
+    """How pieces are divided before anything is counted or trained."""
+
+    valid_fraction: float = Field(0.1, gt=0, lt=0.5, description="Share of pieces for early stopping.")
+    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="Share of pieces for the reported figures.")
+    seed: Seed = Field(0, description="Seed of the shuffle that divides the pieces.")
+
+
+class TokenConfig(StageConfig):
+    """How notes become tokens."""
+
+    steps_per_quarter: int = Field(
+        24, ge=1, le=960, description="Grid that onsets and durations are rounded to, steps per quarter note."
+    )
+    max_duration_quarter: int = Field(
+        8, ge=1, le=64, description="Longest note or rest in one token, in quarter notes."
+    )
+    min_count: int = Field(
+        2, ge=1, description="Tokens seen fewer times than this in train become <unknown>."
+    )
+
+
+class WindowConfig(StageConfig):
+    """Where training windows may start."""
+
+    seq_lengths: tuple[Annotated[int, Field(ge=2, le=4096)], ...] = Field(
+        (25, 50, 100), min_length=1, description="Input tokens per window; one run for each."
+    )
+    stride: int = Field(1, ge=1, description="Tokens between the starts of neighbouring windows.")
+
+
+class LstmConfig(StageConfig):
+    """A stacked LSTM over note tokens."""
+
+    kind: Literal["lstm"] = "lstm"
+    layers: int = Field(3, ge=1, le=4, description="LSTM layers.")
+    units: int = Field(128, ge=8, le=2048, description="Units per LSTM layer.")
+    token_input: Literal["embedding", "one_hot"] = Field(
+        "embedding", description="How a token id enters the network."
+    )
+    embedding_size: int = Field(128, ge=4, le=2048, description="Width of the embedding (unused for one_hot).")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout after the input and after each LSTM layer.")
+
+
+class NgramConfig(StageConfig):
+    """The n-gram model that is trained beside the networks."""
+
+    max_order: int = Field(
+        8, ge=1, le=16, description="Longest n-gram tried, in tokens; the best order on valid is kept."
+    )
+
+
+class TrainConfig(StageConfig):
+    """How a network is trained. An epoch is as many targets as the train split has notes."""
+
+    learning_rates: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (2e-3,), min_length=1, description="Learning rates of Adam at the start; one run for each."
+    )
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="Seeds of weights and batches; one run each.")
+    schedule: Literal["constant", "cosine"] = Field(
+        "cosine", description="Keep the learning rate, or lower it to zero along a half cosine."
+    )
+    batch_tokens: int = Field(
+        1600,
+        ge=2,
+        description="Targets per update: batch size = batch_tokens / seq_length, so that every seq_length "
+        "learns from the same number of notes per update.",
+    )
+    max_epochs: int = Field(12, ge=1, description="Stop after this many epochs at the latest.")
+    patience: int = Field(
+        3, ge=1, description="Stop after this many epochs without a better validation loss."
+    )
+    clip_norm: float = Field(1.0, gt=0, description="Largest global norm of a gradient.")
+
+
+class GenerateConfig(StageConfig):
+    """How new music is sampled."""
+
+    temperature: float = Field(
+        1.0, gt=0, le=5, description="Logits are divided by this before sampling: lower is safer."
+    )
+    prompt: str = Field(
+        "random",
+        min_length=1,
+        description="'random' (openings of validation pieces), or the path of a MIDI or score file.",
+    )
+    prompt_length: int = Field(16, ge=1, le=512, description="Tokens taken from the prompt.")
+    length: int = Field(160, ge=1, le=4096, description="New tokens per sample at most; a piece may end sooner.")
+    n_samples: int = Field(32, ge=1, le=1024, description="Samples per run that the metrics are taken over.")
+    n_rendered: int = Field(2, ge=1, le=16, description="Samples per run written as MIDI, score and audio.")
+    seed: Seed = Field(0, description="Seed of the prompts and of the sampling.")
+
+
+class EvaluateConfig(StageConfig):
+    """How generated music is measured."""
+
+    leap_threshold_semitones: int = Field(
+        2, ge=1, le=24, description="An interval larger than this many semitones is a leap."
+    )
+    ngram_length: int = Field(4, ge=1, le=32, description="Notes per n-gram of the repetition rate.")
+
+
+class PipelineConfig(StageConfig):
+    """All settings of one experiment; every combination of the lists is a run."""
+
+    ingest: IngestConfig = IngestConfig()
+    split: SplitConfig = SplitConfig()
+    tokens: TokenConfig = TokenConfig()
+    windows: WindowConfig = WindowConfig()
+    models: tuple[LstmConfig, ...] = Field((LstmConfig(),), min_length=1, description="Networks; one run each.")
+    ngram: NgramConfig = NgramConfig()
+    train: TrainConfig = TrainConfig()
+    generate: GenerateConfig = GenerateConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()

@@ -1,0 +1,97 @@
+"""Named experiments: complete settings for a purpose and a time budget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+from pydantic import ValidationError
+
+from pipeline_lib.config import (
+    GenerateConfig,
+    LstmConfig,
+    PipelineConfig,
+    TrainConfig,
+    WindowConfig,
+)
+from pipeline_lib.errors import ConfigError
+
+PresetName = Literal["quick", "full", "tiny"]
+
+DEFAULT_CORPUS = "ryans-mammoth"
+
+
+def _quick() -> PipelineConfig:
+    """Ten minutes at most on two cores: small networks, but every stage and a fair comparison."""
+    return PipelineConfig()
+
+
+def _full() -> PipelineConfig:
+    """An evening on two cores, minutes on a GPU: wider networks, two learning rates, three seeds."""
+    return PipelineConfig(
+        models=(LstmConfig(units=512, embedding_size=256, dropout=0.5),),
+        train=TrainConfig(learning_rates=(1e-3, 1e-4), seeds=(0, 1, 2), max_epochs=60, patience=6),
+        generate=GenerateConfig(n_samples=200, n_rendered=3),
+    )
+
+
+def _tiny() -> PipelineConfig:
+    """Seconds: to see that everything runs. The music is noise."""
+    return PipelineConfig(
+        windows=WindowConfig(seq_lengths=(4, 8)),
+        models=(LstmConfig(layers=1, units=16, embedding_size=8),),
+        train=TrainConfig(batch_tokens=64, max_epochs=1),
+        generate=GenerateConfig(n_samples=4, n_rendered=1, length=24, prompt_length=4),
+    )
+
+
+_PRESETS: dict[str, Callable[[], PipelineConfig]] = {"quick": _quick, "full": _full, "tiny": _tiny}
+
+
+def build_config(
+    preset: PresetName = "quick", settings: Mapping[str, Any] | None = None
+) -> PipelineConfig:
+    """A preset with some settings replaced.
+
+    Parameters
+    ----------
+    preset : {"quick", "full", "tiny"}
+        Where to start from.
+    settings : mapping, optional
+        Dotted names to values, such as ``{"generate.temperature": 0.8, "windows.seq_lengths": [25, 50]}``.
+
+    Raises
+    ------
+    ConfigError
+        An unknown preset or setting, or a value out of its bounds.
+    """
+    if preset not in _PRESETS:
+        raise ConfigError(
+            f"unknown preset {preset!r}", remedy=f"choose one of: {', '.join(get_args(PresetName))}"
+        )
+    values = _PRESETS[preset]().model_dump()
+    for name, value in (settings or {}).items():
+        _put(values, name, value)
+    try:
+        # Through JSON, so that a list given for a tuple counts as the same setting.
+        return PipelineConfig.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise ConfigError(_describe(error), remedy="`music-pipeline run --help` lists the settings") from None
+
+
+def _put(values: dict[str, Any], dotted_name: str, value: Any) -> None:
+    *sections, last = dotted_name.split(".")
+    target: Any = values
+    for section in sections:
+        target = target.get(section) if isinstance(target, dict) else None
+    if not isinstance(target, dict) or last not in target:
+        known = ", ".join(f"{s}.{k}" for s, v in values.items() if isinstance(v, dict) for k in v)
+        raise ConfigError(f"unknown setting {dotted_name!r}", remedy=f"use models or one of: {known}")
+    target[last] = value
+
+
+def _describe(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].lower()}" for e in error.errors()
+    )
