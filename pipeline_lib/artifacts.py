@@ -149,7 +149,9 @@ class ArtifactStore:
         """The artifact's folder, or a file in it."""
         return self.root / artifact.relpath / name
 
-    def read_table(self, artifact: Artifact, name: str, columns: list[str] | None = None) -> pa.Table:
+    def read_table(
+        self, artifact: Artifact, name: str, columns: list[str] | None = None
+    ) -> pa.Table:
         """One Parquet file of an artifact."""
         return pq.read_table(self.path(artifact, name), columns=columns)
 
@@ -317,5 +319,14 @@ def _parquet_data_bytes(path: Path) -> int | None:
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages that can change a number, and of Python."""
-    packages = ("keras", "music21", "numpy", "pandas", "pyarrow", "symusic", "tensorflow", "verovio")
+    packages = (
+        "keras",
+        "music21",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "symusic",
+        "tensorflow",
+        "verovio",
+    )
     return {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}}

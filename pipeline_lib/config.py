@@ -25,10 +25,16 @@ class IngestConfig(StageConfig):
     """How files become note tables."""
 
     n_shards: int = Field(
-        64, ge=1, le=256, description="Buckets that files are put in by content hash; the unit of caching."
+        64,
+        ge=1,
+        le=256,
+        description="Buckets that files are put in by content hash; the unit of caching.",
     )
     max_rejected_fraction: float = Field(
-        0.75, ge=0, le=1, description="Stop when a larger share of the files than this cannot be used."
+        0.75,
+        ge=0,
+        le=1,
+        description="Stop when a larger share of the files than this cannot be used.",
     )
     min_notes: int = Field(8, ge=1, description="Pieces with fewer notes than this are rejected.")
 
@@ -36,8 +42,12 @@ class IngestConfig(StageConfig):
 class SplitConfig(StageConfig):
     """How pieces are divided before anything is counted or trained."""
 
-    valid_fraction: float = Field(0.1, gt=0, lt=0.5, description="Share of pieces for early stopping.")
-    test_fraction: float = Field(0.1, gt=0, lt=0.5, description="Share of pieces for the reported figures.")
+    valid_fraction: float = Field(
+        0.1, gt=0, lt=0.5, description="Share of pieces for early stopping."
+    )
+    test_fraction: float = Field(
+        0.1, gt=0, lt=0.5, description="Share of pieces for the reported figures."
+    )
     seed: Seed = Field(0, description="Seed of the shuffle that divides the pieces.")
 
 
@@ -45,7 +55,10 @@ class TokenConfig(StageConfig):
     """How notes become tokens."""
 
     steps_per_quarter: int = Field(
-        24, ge=1, le=960, description="Grid that onsets and durations are rounded to, steps per quarter note."
+        24,
+        ge=1,
+        le=960,
+        description="Grid that onsets and durations are rounded to, steps per quarter note.",
     )
     max_duration_quarter: int = Field(
         8, ge=1, le=64, description="Longest note or rest in one token, in quarter notes."
@@ -73,15 +86,22 @@ class LstmConfig(StageConfig):
     token_input: Literal["embedding", "one_hot"] = Field(
         "embedding", description="How a token id enters the network."
     )
-    embedding_size: int = Field(128, ge=4, le=2048, description="Width of the embedding (unused for one_hot).")
-    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout after the input and after each LSTM layer.")
+    embedding_size: int = Field(
+        128, ge=4, le=2048, description="Width of the embedding (unused for one_hot)."
+    )
+    dropout: float = Field(
+        0.3, ge=0, lt=1, description="Dropout after the input and after each LSTM layer."
+    )
 
 
 class NgramConfig(StageConfig):
     """The n-gram model that is trained beside the networks."""
 
     max_order: int = Field(
-        8, ge=1, le=16, description="Longest n-gram tried, in tokens; the best order on valid is kept."
+        8,
+        ge=1,
+        le=16,
+        description="Longest n-gram tried, in tokens; the best order on valid is kept.",
     )
 
 
@@ -91,7 +111,9 @@ class TrainConfig(StageConfig):
     learning_rates: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (2e-3,), min_length=1, description="Learning rates of Adam at the start; one run for each."
     )
-    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="Seeds of weights and batches; one run each.")
+    seeds: tuple[Seed, ...] = Field(
+        (0,), min_length=1, description="Seeds of weights and batches; one run each."
+    )
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="Keep the learning rate, or lower it to zero along a half cosine."
     )
@@ -120,9 +142,15 @@ class GenerateConfig(StageConfig):
         description="'random' (openings of validation pieces), or the path of a MIDI or score file.",
     )
     prompt_length: int = Field(16, ge=1, le=512, description="Tokens taken from the prompt.")
-    length: int = Field(160, ge=1, le=4096, description="New tokens per sample at most; a piece may end sooner.")
-    n_samples: int = Field(32, ge=1, le=1024, description="Samples per run that the metrics are taken over.")
-    n_rendered: int = Field(2, ge=1, le=16, description="Samples per run written as MIDI, score and audio.")
+    length: int = Field(
+        160, ge=1, le=4096, description="New tokens per sample at most; a piece may end sooner."
+    )
+    n_samples: int = Field(
+        32, ge=1, le=1024, description="Samples per run that the metrics are taken over."
+    )
+    n_rendered: int = Field(
+        2, ge=1, le=16, description="Samples per run written as MIDI, score and audio."
+    )
     seed: Seed = Field(0, description="Seed of the prompts and of the sampling.")
 
 
@@ -132,7 +160,9 @@ class EvaluateConfig(StageConfig):
     leap_threshold_semitones: int = Field(
         2, ge=1, le=24, description="An interval larger than this many semitones is a leap."
     )
-    ngram_length: int = Field(4, ge=1, le=32, description="Notes per n-gram of the repetition rate.")
+    ngram_length: int = Field(
+        4, ge=1, le=32, description="Notes per n-gram of the repetition rate."
+    )
 
 
 class PipelineConfig(StageConfig):
@@ -142,7 +172,9 @@ class PipelineConfig(StageConfig):
     split: SplitConfig = SplitConfig()
     tokens: TokenConfig = TokenConfig()
     windows: WindowConfig = WindowConfig()
-    models: tuple[LstmConfig, ...] = Field((LstmConfig(),), min_length=1, description="Networks; one run each.")
+    models: tuple[LstmConfig, ...] = Field(
+        (LstmConfig(),), min_length=1, description="Networks; one run each."
+    )
     ngram: NgramConfig = NgramConfig()
     train: TrainConfig = TrainConfig()
     generate: GenerateConfig = GenerateConfig()

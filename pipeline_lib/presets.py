@@ -77,7 +77,9 @@ def build_config(
         # Through JSON, so that a list given for a tuple counts as the same setting.
         return PipelineConfig.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        raise ConfigError(_describe(error), remedy="`music-pipeline run --help` lists the settings") from None
+        raise ConfigError(
+            _describe(error), remedy="`music-pipeline run --help` lists the settings"
+        ) from None
 
 
 def _put(values: dict[str, Any], dotted_name: str, value: Any) -> None:
@@ -87,11 +89,14 @@ def _put(values: dict[str, Any], dotted_name: str, value: Any) -> None:
         target = target.get(section) if isinstance(target, dict) else None
     if not isinstance(target, dict) or last not in target:
         known = ", ".join(f"{s}.{k}" for s, v in values.items() if isinstance(v, dict) for k in v)
-        raise ConfigError(f"unknown setting {dotted_name!r}", remedy=f"use models or one of: {known}")
+        raise ConfigError(
+            f"unknown setting {dotted_name!r}", remedy=f"use models or one of: {known}"
+        )
     target[last] = value
 
 
 def _describe(error: ValidationError) -> str:
     return "; ".join(
-        f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].lower()}" for e in error.errors()
+        f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].lower()}"
+        for e in error.errors()
     )
