@@ -100,7 +100,7 @@ class Draft:
         self.store = store
         self.folder = folder
         self.provenance = provenance
-        self.notes: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
         """Facts for the manifest that must not decide the address, such as timings."""
 
     def path(self, name: str) -> Path:
@@ -223,7 +223,7 @@ class ArtifactStore:
             "packages": package_versions(),
             "seconds": round(seconds, 3),
             "written_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "notes": draft.notes,
+            "facts": draft.facts,
         }
         draft.write_json(MANIFEST_NAME, manifest)
         _move_into_place(draft.folder, self.path(artifact))

@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+SeqLength = Annotated[int, Field(ge=2, le=4096)]
+LearningRate = Annotated[float, Field(gt=0, le=1)]
 
 
 class StageConfig(BaseModel):
@@ -71,7 +73,7 @@ class TokenConfig(StageConfig):
 class WindowConfig(StageConfig):
     """Where training windows may start."""
 
-    seq_lengths: tuple[Annotated[int, Field(ge=2, le=4096)], ...] = Field(
+    seq_lengths: tuple[SeqLength, ...] = Field(
         (25, 50, 100), min_length=1, description="Input tokens per window; one run for each."
     )
     stride: int = Field(1, ge=1, description="Tokens between the starts of neighbouring windows.")
@@ -105,29 +107,56 @@ class NgramConfig(StageConfig):
     )
 
 
-class TrainConfig(StageConfig):
-    """How a network is trained. An epoch is as many targets as the train split has notes."""
+class _TrainingSettings(StageConfig):
+    """What a single run and a whole experiment have in common."""
 
-    learning_rates: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
-        (2e-3,), min_length=1, description="Learning rates of Adam at the start; one run for each."
-    )
-    seeds: tuple[Seed, ...] = Field(
-        (0,), min_length=1, description="Seeds of weights and batches; one run each."
-    )
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="Keep the learning rate, or lower it to zero along a half cosine."
     )
     batch_tokens: int = Field(
         1600,
         ge=2,
-        description="Targets per update: batch size = batch_tokens / seq_length, so that every seq_length "
-        "learns from the same number of notes per update.",
+        description="Targets per update: batch size = batch_tokens / seq_length, so that every "
+        "seq_length learns from the same number of notes per update.",
     )
-    max_epochs: int = Field(12, ge=1, description="Stop after this many epochs at the latest.")
+    max_epochs: int = Field(
+        10,
+        ge=1,
+        description="Stop after this many epochs at the latest; an epoch is as many targets as the "
+        "train split has tokens.",
+    )
     patience: int = Field(
         3, ge=1, description="Stop after this many epochs without a better validation loss."
     )
     clip_norm: float = Field(1.0, gt=0, description="Largest global norm of a gradient.")
+
+
+class TrainConfig(_TrainingSettings):
+    """How networks are trained."""
+
+    learning_rates: tuple[LearningRate, ...] = Field(
+        (2e-3,), min_length=1, description="Learning rates of Adam at the start; one run for each."
+    )
+    seeds: tuple[Seed, ...] = Field(
+        (0,), min_length=1, description="Seeds of weights and batches; one run for each."
+    )
+
+
+class RunConfig(_TrainingSettings):
+    """One point of the experiment's grid: everything that decides one training run."""
+
+    model: LstmConfig
+    seq_length: SeqLength
+    learning_rate: LearningRate
+    seed: Seed
+
+    @property
+    def name(self) -> str:
+        """Short, and unique within an experiment: ``lstm3x128-L50-lr0.002-s0``."""
+        model = self.model
+        one_hot = "-onehot" if model.token_input == "one_hot" else ""
+        architecture = f"{model.kind}{model.layers}x{model.units}{one_hot}"
+        return f"{architecture}-L{self.seq_length}-lr{self.learning_rate:g}-s{self.seed}"
 
 
 class GenerateConfig(StageConfig):
@@ -179,3 +208,15 @@ class PipelineConfig(StageConfig):
     train: TrainConfig = TrainConfig()
     generate: GenerateConfig = GenerateConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+
+    @property
+    def runs(self) -> tuple[RunConfig, ...]:
+        """Every combination of sequence length, learning rate, model and seed."""
+        shared = self.train.model_dump(exclude={"learning_rates", "seeds"})
+        return tuple(
+            RunConfig(model=model, seq_length=length, learning_rate=rate, seed=seed, **shared)
+            for model in self.models
+            for rate in self.train.learning_rates
+            for length in self.windows.seq_lengths
+            for seed in self.train.seeds
+        )

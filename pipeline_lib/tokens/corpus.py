@@ -1,0 +1,128 @@
+"""The token corpus: all pieces as one flat array of ids, and where each piece begins.
+
+Every piece is wrapped in a start and an end token, so that a model can learn how music opens and closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.notes.table import Split
+from pipeline_lib.tokens.note_tokens import decode_tokens, encode_notes, quantise_ticks
+from pipeline_lib.tokens.vocabulary import END_ID, START_ID, UNKNOWN_ID, Vocabulary
+
+TOKEN_SCHEMA = pa.schema(
+    [pa.field("token_id", pa.int32(), nullable=False)], metadata={"schema": "tokens/1"}
+)
+
+TOKEN_PIECE_SCHEMA = pa.schema(
+    [
+        pa.field("piece_id", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),
+        pa.field("n_unknown", pa.int64(), nullable=False),
+        pa.field("time_signature", pa.string(), nullable=False),
+        pa.field("tempo_qpm", pa.float64(), nullable=False),
+        pa.field("key_signature", pa.string()),
+    ],
+    metadata={"schema": "token_pieces/1"},
+)
+"""One row per piece: where its tokens lie in the flat array, start and end token included."""
+
+
+@dataclass(frozen=True, eq=False)
+class TokenCorpus:
+    """Token ids of all pieces.
+
+    Parameters
+    ----------
+    token_ids : int32 array, shape (n_tokens,)
+    pieces : pyarrow.Table
+        With `TOKEN_PIECE_SCHEMA`.
+    vocabulary : Vocabulary
+    """
+
+    token_ids: NDArray[np.int32]
+    pieces: pa.Table
+    vocabulary: Vocabulary
+
+    def spans(self, split: Split) -> NDArray[np.int64]:
+        """Start and length of each piece of a split, shape (n_pieces, 2)."""
+        chosen = np.array(self.pieces.column("split").to_pylist()) == split.value
+        starts = self.pieces.column("start").to_numpy()
+        lengths = self.pieces.column("length").to_numpy()
+        return np.stack([starts, lengths], axis=1)[chosen]
+
+    def rows(self, split: Split) -> list[dict[str, object]]:
+        """The rows of a split's pieces, in the order of `spans`."""
+        return [row for row in self.pieces.to_pylist() if row["split"] == split.value]
+
+    def excerpt(
+        self, row: dict[str, object], start: int, stop: int, steps_per_quarter: int
+    ) -> GridNotes:
+        """Notes of tokens ``start`` to ``stop`` of a piece; its first note or rest is token 0."""
+        begin = int(row["start"]) + 1  # type: ignore[call-overload]
+        end = int(row["start"]) + int(row["length"]) - 1  # type: ignore[call-overload]
+        token_ids = self.token_ids[min(begin + start, end) : min(begin + stop, end)]
+        return decode_tokens(
+            self.vocabulary.decode(token_ids),
+            steps_per_quarter,
+            time_signature=str(row["time_signature"]),
+            tempo_qpm=float(row["tempo_qpm"]),  # type: ignore[arg-type]
+            key_signature=row["key_signature"],  # type: ignore[arg-type]
+        )
+
+
+def tokens_of_piece(
+    notes: pa.Table, ticks_per_quarter: int, steps_per_quarter: int, max_duration_quarter: int
+) -> list[str]:
+    """The tokens of one piece of the note table, all tracks but drums merged into one line."""
+    pitched = ~notes.column("is_drum").to_numpy(zero_copy_only=False)
+    onset_tick = notes.column("onset_tick").to_numpy()[pitched]
+    duration_tick = notes.column("duration_tick").to_numpy()[pitched]
+    pitch = notes.column("pitch").to_numpy()[pitched].astype(np.int64)
+    onset = quantise_ticks(onset_tick, ticks_per_quarter, steps_per_quarter)
+    offset = quantise_ticks(
+        onset_tick.astype(np.int64) + duration_tick, ticks_per_quarter, steps_per_quarter
+    )
+    order = np.lexsort((pitch, onset))
+    duration = np.maximum(offset - onset, 1)
+    grid = GridNotes(onset[order], duration[order], pitch[order], steps_per_quarter)
+    return encode_notes(grid, max_duration_quarter)
+
+
+def build_corpus(
+    pieces: Sequence[dict[str, object]], tokens: Sequence[Sequence[str]], vocabulary: Vocabulary
+) -> TokenCorpus:
+    """Wrap, encode and join the pieces.
+
+    Parameters
+    ----------
+    pieces : sequence of dict
+        Rows of the piece table, one per entry of `tokens`.
+    tokens : sequence of token sequences
+    vocabulary : Vocabulary
+    """
+    encoded = [
+        np.concatenate([[START_ID], vocabulary.encode(piece), [END_ID]]).astype(np.int32)
+        for piece in tokens
+    ]
+    lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
+    columns = ("piece_id", "split", "time_signature", "tempo_qpm", "key_signature")
+    table = pa.table(
+        {
+            **{name: [row[name] for row in pieces] for name in columns},
+            "start": np.cumsum(lengths) - lengths,
+            "length": lengths,
+            "n_unknown": [int((ids == UNKNOWN_ID).sum()) for ids in encoded],
+        }
+    )
+    table = table.select(TOKEN_PIECE_SCHEMA.names).cast(TOKEN_PIECE_SCHEMA)
+    return TokenCorpus(np.concatenate(encoded), table, vocabulary)

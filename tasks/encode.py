@@ -1,0 +1,69 @@
+"""Turn notes into tokens: the vocabulary of the train split, and every piece in its ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
+from pipeline_lib.config import TokenConfig
+from pipeline_lib.notes.table import Split
+from pipeline_lib.tokens.corpus import TOKEN_SCHEMA, TokenCorpus, build_corpus, tokens_of_piece
+from pipeline_lib.tokens.vocabulary import build_vocabulary, vocabulary_from_table
+from tasks.progress import report
+from tasks.stages import stage
+
+
+@stage(kind="tokens")
+def encode(draft: Draft, pieces: Artifact, shards: list[Artifact], config: TokenConfig) -> None:
+    """Write ``vocabulary.parquet``, ``tokens.parquet`` (the flat array) and ``pieces.parquet``."""
+    rows = _used_pieces(draft.store.read_table(pieces, "pieces.parquet"))
+    tokens: dict[str, list[str]] = {}
+    for n, shard in enumerate(shards):
+        tokens.update(_encode_shard(draft.store, shard, rows, config))
+        report("encode", n + 1, len(shards))
+    in_order = [tokens[piece_id] for piece_id in rows]
+    train = [t for t, row in zip(in_order, rows.values(), strict=True) if row["split"] == Split.TRAIN]
+    vocabulary, vocabulary_table = build_vocabulary(train, config.min_count)
+    corpus = build_corpus(list(rows.values()), in_order, vocabulary)
+    draft.write_table("vocabulary.parquet", vocabulary_table)
+    draft.write_table("tokens.parquet", pa.table({"token_id": corpus.token_ids}, schema=TOKEN_SCHEMA))
+    draft.write_table("pieces.parquet", corpus.pieces)
+
+
+def load_corpus(store: ArtifactStore, tokens: Artifact) -> TokenCorpus:
+    """The token corpus that `encode` wrote."""
+    return TokenCorpus(
+        token_ids=store.read_table(tokens, "tokens.parquet").column("token_id").to_numpy(),
+        pieces=store.read_table(tokens, "pieces.parquet"),
+        vocabulary=vocabulary_from_table(store.read_table(tokens, "vocabulary.parquet")),
+    )
+
+
+def _used_pieces(table: pa.Table) -> dict[str, dict[str, Any]]:
+    """Rows of the pieces that have a split, by piece_id, in a fixed order that no path decides."""
+    used = table.filter(pc.is_valid(table.column("split"))).sort_by("piece_id")
+    return {row["piece_id"]: row for row in used.to_pylist()}
+
+
+def _encode_shard(
+    store: ArtifactStore, shard: Artifact, rows: dict[str, dict[str, Any]], config: TokenConfig
+) -> dict[str, list[str]]:
+    notes = store.read_table(shard, "notes.parquet")
+    piece_ids = notes.column("piece_id").combine_chunks()
+    counts = pc.value_counts(piece_ids.cast(pa.string())).to_pylist()
+    tokens: dict[str, list[str]] = {}
+    start = 0
+    for entry in counts:  # the table is sorted by piece, and value_counts keeps first-seen order
+        piece_id, n_notes = entry["values"], entry["counts"]
+        if piece_id in rows:
+            tokens[piece_id] = tokens_of_piece(
+                notes.slice(start, n_notes),
+                rows[piece_id]["ticks_per_quarter"],
+                config.steps_per_quarter,
+                config.max_duration_quarter,
+            )
+        start += n_notes
+    return tokens

@@ -1,0 +1,185 @@
+"""What a stage is: a named function that reads artifacts and writes one, and the key that decides
+whether its last result still holds.
+
+A stage's function takes a `Draft` to write to, then its inputs: artifacts, its own settings, plain values,
+or objects with a ``cache_value`` method. It logs, calls the library and saves; it returns nothing.
+
+The key covers the stage's name and schema version, the content of every input, the fingerprint of the code
+that it reaches, and the versions of the packages that can change its numbers. Nothing else: not paths, not
+times, not the machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, runtime_checkable
+
+from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft, Provenance, package_versions
+from pipeline_lib.config import StageConfig
+from tasks.fingerprint import fingerprint
+
+Inputs = ParamSpec("Inputs")
+
+
+@runtime_checkable
+class HasCacheValue(Protocol):
+    """An input that says itself which part of it decides a result."""
+
+    def cache_value(self) -> Any:
+        """The deciding part, as JSON values."""
+
+
+@dataclass(frozen=True)
+class StageKey:
+    """All that decides a stage's result, in parts, so that a difference can be named."""
+
+    stage: str
+    inputs: Mapping[str, Any]
+    code: Mapping[str, str]
+    packages: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all parts."""
+        return _digest([self.stage, self.inputs, self.code, self.packages])
+
+    @property
+    def code_digest(self) -> str:
+        """SHA-256 over the code alone."""
+        return _digest(self.code)
+
+
+@dataclass(frozen=True)
+class Stage(Generic[Inputs]):
+    """A function that writes one artifact.
+
+    Parameters
+    ----------
+    name : str
+        The verb: "ingest", "train".
+    kind : str
+        What it writes: the folder under ``artifacts/``.
+    schema_version : int
+        Raised when the files of the artifact change shape.
+    body : callable
+        The function itself.
+    """
+
+    name: str
+    kind: str
+    schema_version: int
+    body: Callable[Concatenate[Draft, Inputs], None]
+
+    def bind(self, *args: Inputs.args, **kwargs: Inputs.kwargs) -> dict[str, Any]:
+        """The inputs of a call, by parameter name."""
+        signature = inspect.signature(self.body)
+        parameters = list(signature.parameters.values())[1:]
+        bound = signature.replace(parameters=parameters).bind(*args, **kwargs)
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    def call(self, label: str, /, *args: Inputs.args, **kwargs: Inputs.kwargs) -> Call:
+        """One use of the stage in an experiment; `label` names it there, such as "ingest/0f"."""
+        return Call(label, self, self.bind(*args, **kwargs))
+
+    def key(self, inputs: Mapping[str, Any]) -> StageKey:
+        """What decides the result for these inputs.
+
+        Raises
+        ------
+        TypeError
+            An input has no canonical content: it would make the key depend on the process.
+        """
+        return StageKey(
+            stage=f"{self.name}/{self.schema_version}",
+            inputs={name: _canonical(value) for name, value in inputs.items()},
+            code=fingerprint(self.body.__module__, self.body.__name__),
+            packages=package_versions(),
+        )
+
+    def compute(
+        self, store: ArtifactStore, inputs: Mapping[str, Any], key: StageKey | None = None
+    ) -> Artifact:
+        """Run the function and publish what it wrote."""
+        key = key or self.key(inputs)
+        provenance = Provenance(
+            stage=self.name,
+            key=key.digest,
+            code=key.code_digest,
+            parents=tuple(artifacts_in(inputs)),
+            parameters={n: v for n, v in key.inputs.items() if not any(artifacts_in(inputs[n]))},
+        )
+        with store.draft(self.kind, provenance, schema_version=self.schema_version) as (draft, done):
+            draft.facts["code"] = dict(key.code)
+            draft.facts["inputs"] = dict(key.inputs)
+            self.body(draft, **inputs)
+        return done[0]
+
+    def __call__(
+        self, store: ArtifactStore, *args: Inputs.args, **kwargs: Inputs.kwargs
+    ) -> Artifact:
+        """Run the stage directly, without Prefect or a cache."""
+        return self.compute(store, self.bind(*args, **kwargs))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A stage with its inputs, ready to be run or planned."""
+
+    label: str
+    stage: Stage[Any]
+    inputs: Mapping[str, Any]
+
+
+def stage(
+    *, kind: str, schema_version: int = 1
+) -> Callable[[Callable[Concatenate[Draft, Inputs], None]], Stage[Inputs]]:
+    """Turn a function into a `Stage` of the same name."""
+
+    def wrap(body: Callable[Concatenate[Draft, Inputs], None]) -> Stage[Inputs]:
+        return Stage(body.__name__, kind, schema_version, body)
+
+    return wrap
+
+
+def artifacts_in(value: Any) -> Iterator[Artifact]:
+    """All artifacts in an input, however deep."""
+    if isinstance(value, Artifact):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from artifacts_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from artifacts_in(item)
+
+
+def _canonical(value: Any) -> Any:
+    """The part of an input that decides a result, as JSON values."""
+    match value:
+        case Artifact():
+            return f"{value.kind}:{value.content_sha256}"
+        case StageConfig():
+            return value.model_dump(mode="json")
+        case HasCacheValue():
+            return _canonical(value.cache_value())
+        case None | bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return [_canonical(item) for item in value]
+        case Mapping():
+            return {str(name): _canonical(item) for name, item in sorted(value.items())}
+        case _:
+            raise TypeError(
+                f"{type(value).__name__} cannot be a stage's input: give it a cache_value method, "
+                "or pass artifacts, settings and plain values"
+            )
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
