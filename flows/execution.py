@@ -60,11 +60,15 @@ class PrefectExecutor:
 
     def all(self, calls: Sequence[Call]) -> list[Artifact]:
         """Run calls side by side; the first error ends them all."""
+        if len(calls) > 1:
+            report(calls[0].stage.name, 0, len(calls))
         submitted = [self._submit(call) for call in calls]
         finished: list[Artifact] = []
-        for n, one in enumerate(submitted, start=1):
+        for one in submitted:
             finished.append(self._finish(one))
-            report(calls[0].stage.name, n, len(calls))
+            if len(calls) > 1:
+                n_cached = sum(e.state == "cached" for e in self.entries[-len(finished) :])
+                report(one.call.stage.name, len(finished), len(calls), f"{n_cached} cached")
         return finished
 
     def _submit(self, call: Call) -> _Submitted:

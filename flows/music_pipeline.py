@@ -18,16 +18,16 @@ from flows.journal import Journal, artifacts_by_label, load_journal
 from flows.prefect_artifacts import TrainingProgress, publish_results
 from pipeline_lib.artifacts import Artifact, ArtifactStore
 from pipeline_lib.config import PipelineConfig
-from pipeline_lib.notes.bundled import ensure_corpus
 from pipeline_lib.notes.corpus import CorpusSnapshot, scan_corpus
 from pipeline_lib.presets import DEFAULT_CORPUS, PresetName, build_config
-from pipeline_lib.reports.audio import audio_backend
+from pipeline_lib.reports.audio import fluidsynth_is_installed
 from tasks.encode import encode
 from tasks.evaluate import evaluate
 from tasks.fit_ngram import fit_ngram
 from tasks.generate import generate, read_prompt
 from tasks.index_windows import index_windows
 from tasks.ingest import ingest
+from tasks.prepare import prepare
 from tasks.progress import reporter
 from tasks.scan import scan
 from tasks.score import score, score_ngram
@@ -58,7 +58,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
         ]
     )
     pieces = run(
-        split.call("split", snapshot, shards, config.split, config.ingest.max_rejected_fraction)
+        split.call("split", corpus, shards, config.split, config.ingest.max_rejected_fraction)
     )
     tokens = run(encode.call("encode", pieces, shards, config.tokens))
 
@@ -92,20 +92,26 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
         ]
     )
 
-    prompt = read_prompt(config.generate.prompt, config.tokens)
-    backend = audio_backend()
+    new = config.generate
+    steps = config.tokens.steps_per_quarter
+    prompt = read_prompt(new.prompt, new.prompt_length, config.tokens)
+    backend = "fluidsynth" if fluidsynth_is_installed() else "sine"
     samples = run.all(
         [
-            generate.call(
-                f"generate/{p.name}", tokens, r, prompt, config.generate, config.tokens, backend
-            )
+            generate.call(f"generate/{p.name}", tokens, r, prompt, new, steps, backend)
             for p, r in zip(points, runs, strict=True)
         ]
     )
     metrics = run.all(
         [
             evaluate.call(
-                f"evaluate/{p.name}", tokens, s, config.generate, config.tokens, config.evaluate
+                f"evaluate/{p.name}",
+                tokens,
+                s,
+                new.prompt_length,
+                new.length,
+                steps,
+                config.evaluate,
             )
             for p, s in zip(points, samples, strict=True)
         ]
@@ -114,10 +120,9 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
         write_report.call(
             "write_report",
             snapshot.name,
-            corpus,
             pieces,
             tokens,
-            [ngram, ngram_scores],
+            ngram_scores,
             runs,
             scores,
             samples,
@@ -168,7 +173,7 @@ def music_pipeline(
             overrides[name] = value
     config = build_config(preset, overrides)
     store = ArtifactStore(Path(artifacts))
-    folder = ensure_corpus(corpus, progress=reporter("prepare"))
+    folder = prepare(corpus, progress=reporter("prepare"))
     snapshot = scan_corpus(folder, progress=reporter("scan"))
     return str(run_experiment(store, snapshot, config))
 

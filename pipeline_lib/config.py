@@ -114,13 +114,13 @@ class _TrainingSettings(StageConfig):
         "cosine", description="Keep the learning rate, or lower it to zero along a half cosine."
     )
     batch_tokens: int = Field(
-        1600,
+        800,
         ge=2,
         description="Targets per update: batch size = batch_tokens / seq_length, so that every "
         "seq_length learns from the same number of notes per update.",
     )
     max_epochs: int = Field(
-        10,
+        6,
         ge=1,
         description="Stop after this many epochs at the latest; an epoch is as many targets as the "
         "train split has tokens.",
@@ -135,7 +135,7 @@ class TrainConfig(_TrainingSettings):
     """How networks are trained."""
 
     learning_rates: tuple[LearningRate, ...] = Field(
-        (2e-3,), min_length=1, description="Learning rates of Adam at the start; one run for each."
+        (4e-3,), min_length=1, description="Learning rates of Adam at the start; one run for each."
     )
     seeds: tuple[Seed, ...] = Field(
         (0,), min_length=1, description="Seeds of weights and batches; one run for each."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
@@ -100,3 +101,33 @@ def _describe(error: ValidationError) -> str:
         f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].lower()}"
         for e in error.errors()
     )
+
+
+def as_command(corpus: str, config: PipelineConfig) -> str:
+    """The command that runs this experiment: the preset that it is closest to, and what differs.
+
+    Parameters
+    ----------
+    corpus : str
+        Name or path, as for ``--corpus``.
+    config : PipelineConfig
+    """
+    wanted = _flatten(config.model_dump(mode="json"))
+    differing = {
+        name: {k: v for k, v in wanted.items() if _flatten(make().model_dump(mode="json"))[k] != v}
+        for name, make in _PRESETS.items()
+    }
+    preset = min(differing, key=lambda name: len(differing[name]))
+    words = ["music-pipeline", "run", "--corpus", corpus, "--preset", preset]
+    for name, value in differing[preset].items():
+        words += ["--set", f"{name}={json.dumps(value, separators=(',', ':'))}"]
+    return shlex.join(words)
+
+
+def _flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted name, as in `build_config`."""
+    return {
+        f"{section}.{name}" if isinstance(value, dict) else section: inner
+        for section, value in values.items()
+        for name, inner in (value.items() if isinstance(value, dict) else [("", value)])
+    }

@@ -22,6 +22,7 @@ from typing import Any, Literal
 from prefect import Task, task
 from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
+from prefect.filesystems import LocalFileSystem
 from prefect.results import ResultStore
 from prefect.serializers import Serializer
 
@@ -32,7 +33,7 @@ from tasks.stages import Stage, StageKey
 RECORDS_FOLDER = ".cache"
 
 
-class VerifiedArtifact(Serializer[Artifact]):
+class VerifiedArtifact(Serializer):  # type: ignore[type-arg]  # Prefect refuses subscripts
     """Stores a reference; gives it back only if the artifact is still what was written."""
 
     type: Literal["music-pipeline-artifact"] = "music-pipeline-artifact"
@@ -109,7 +110,8 @@ def find_cached(store: ArtifactStore, key: StageKey) -> Artifact | None:
     if not has_record(store, key):
         return None
     results = ResultStore(
-        result_storage=root / RECORDS_FOLDER, serializer=VerifiedArtifact(root=str(root))
+        result_storage=LocalFileSystem(basepath=str(root / RECORDS_FOLDER)),
+        serializer=VerifiedArtifact(root=str(root))
     )
     try:
         found: Artifact = results.read(key.digest).result

@@ -10,10 +10,13 @@ import pyarrow.compute as pc
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import TokenConfig
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.corpus import TOKEN_SCHEMA, TokenCorpus, build_corpus, tokens_of_piece
+from pipeline_lib.tokens.corpus import TOKEN_SCHEMA, TokenCorpus, build_corpus, encode_piece
 from pipeline_lib.tokens.vocabulary import build_vocabulary, vocabulary_from_table
 from tasks.progress import report
 from tasks.stages import stage
+
+
+_COLUMNS = ("is_drum", "pitch", "onset_tick", "duration_tick")
 
 
 @stage(kind="tokens")
@@ -51,19 +54,17 @@ def _used_pieces(table: pa.Table) -> dict[str, dict[str, Any]]:
 def _encode_shard(
     store: ArtifactStore, shard: Artifact, rows: dict[str, dict[str, Any]], config: TokenConfig
 ) -> dict[str, list[str]]:
-    notes = store.read_table(shard, "notes.parquet")
-    piece_ids = notes.column("piece_id").combine_chunks()
-    counts = pc.value_counts(piece_ids.cast(pa.string())).to_pylist()
+    notes = store.read_table(shard, "notes.parquet", columns=["piece_id", *_COLUMNS])
+    columns = {name: notes.column(name).to_numpy() for name in _COLUMNS}
+    piece_ids = notes.column("piece_id").cast(pa.string())
     tokens: dict[str, list[str]] = {}
     start = 0
-    for entry in counts:  # the table is sorted by piece, and value_counts keeps first-seen order
-        piece_id, n_notes = entry["values"], entry["counts"]
+    # The table is sorted by piece, and value_counts keeps the order of first sight.
+    for entry in pc.value_counts(piece_ids).to_pylist():
+        piece_id, stop = entry["values"], start + entry["counts"]
         if piece_id in rows:
-            tokens[piece_id] = tokens_of_piece(
-                notes.slice(start, n_notes),
-                rows[piece_id]["ticks_per_quarter"],
-                config.steps_per_quarter,
-                config.max_duration_quarter,
-            )
-        start += n_notes
+            piece = {name: column[start:stop] for name, column in columns.items()}
+            ticks_per_quarter = rows[piece_id]["ticks_per_quarter"]
+            tokens[piece_id] = encode_piece(piece, ticks_per_quarter, config)
+        start = stop
     return tokens

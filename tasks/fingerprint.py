@@ -17,10 +17,10 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 PROJECT_PACKAGES = ("pipeline_lib", "tasks")
+_PROJECT_ROOT = Path(__file__).parents[1]
 
 Reference = tuple[str, str]
 """A module and the name of a definition in it."""
@@ -95,14 +95,13 @@ def _load(name: str) -> _Module:
 
 @cache
 def _source(module: str) -> Path | None:
-    """The file of a project module; None for anything else."""
-    if module.split(".")[0] not in PROJECT_PACKAGES:
+    """The file of a project module; None for anything else. Nothing is imported to find it."""
+    package, *rest = module.split(".")
+    if package not in PROJECT_PACKAGES:
         return None
-    try:
-        spec = find_spec(module)
-    except ModuleNotFoundError:
-        return None
-    return Path(spec.origin) if spec and spec.origin else None
+    stem = _PROJECT_ROOT.joinpath(package, *rest)
+    candidates = (stem.with_name(f"{stem.name}.py"), stem / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _strip_docstrings(tree: ast.Module) -> None:

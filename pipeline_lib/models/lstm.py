@@ -1,7 +1,8 @@
 """Stacked LSTM over note tokens, and the same weights as a one-step model for generation.
 
 Layout: token ids -> embedding (or one-hot) -> dropout -> [LSTM -> dropout] * layers -> dense -> logits.
-The activations are those that the fused GPU kernels need (tanh, sigmoid; no recurrent dropout).
+From the second on, each LSTM adds to what it reads (a residual connection, after He et al. 2016): without
+these, three layers need several times the notes to learn as much (EXPERIMENTS.md). The activations are those that the fused GPU kernels need (tanh, sigmoid; no recurrent dropout).
 
 Every random choice has its own seed, derived from the run's: two models built in two threads do not
 disturb each other, and the same seed gives the same weights.
@@ -39,14 +40,15 @@ def build_lstm(config: LstmConfig, vocab_size: int, seed: int) -> keras.Model:
     x = _token_layer(config, vocab_size, next(seeds))(token_ids)
     x = layers.Dropout(config.dropout, seed=next(seeds), name="input_dropout")(x)
     for n in range(1, config.layers + 1):
-        x = layers.LSTM(
+        y = layers.LSTM(
             config.units,
             return_sequences=True,
             kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
             recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
             name=f"lstm_{n}",
         )(x)
-        x = layers.Dropout(config.dropout, seed=next(seeds), name=f"dropout_{n}")(x)
+        y = layers.Dropout(config.dropout, seed=next(seeds), name=f"dropout_{n}")(y)
+        x = x + y if n > 1 else y
     output = layers.Dense(
         vocab_size, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), name="logits"
     )
@@ -62,7 +64,7 @@ def _token_layer(config: LstmConfig, vocab_size: int, seed: int) -> Any:
     return layers.Embedding(
         vocab_size,
         config.embedding_size,
-        embeddings_initializer=keras.initializers.RandomUniform(-0.05, 0.05, seed),
+        embeddings_initializer=keras.initializers.RandomUniform(-0.5, 0.5, seed),
         name="tokens",
     )
 
@@ -83,7 +85,8 @@ class LstmStepper:
         x = model.get_layer("tokens")(token_ids)
         new_states: list[Any] = []
         for n, lstm in enumerate(lstms):
-            x, state = lstm.cell(x, states[2 * n : 2 * n + 2])
+            y, state = lstm.cell(x, states[2 * n : 2 * n + 2])
+            x = x + y if n > 0 else y
             new_states += state
         logits = model.get_layer("logits")(x)
         self._step = keras.Model([token_ids, *states], [logits, *new_states])

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
-import shutil
 import tempfile
 import tomllib
 from collections.abc import Callable
@@ -28,14 +27,15 @@ from pipeline_lib.errors import CorpusError
 from pipeline_lib.notes.corpus import scan_corpus
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi import write_midi
-from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
+from pipeline_lib.notes.piece import ParsedPiece
 from pipeline_lib.notes.scores import load_score, score_to_piece
 
 BUNDLED_CORPORA = {"ryans-mammoth": "ryansMammoth"}
 """Names of the corpora that can be prepared, and what music21 calls them."""
 
 PREPARED_NAME = "prepared.json"
-CORPORA_TOML = Path(__file__).parents[2] / "data" / "corpora.toml"
+DATA_FOLDER = Path(__file__).parents[2] / "data"
+CORPORA_TOML = DATA_FOLDER / "corpora.toml"
 
 _TUNES_PER_TASK = 16
 _log = logging.getLogger(__name__)
@@ -111,10 +111,10 @@ def _write_corpus(
 def _write_tune(folder: Path, source: Path) -> str | None:
     """Convert one tune; returns why it was left out, or None."""
     try:
-        score = load_score(source)
+        score = load_score(source.read_bytes(), source.suffix)
         piece = score_to_piece(score)
-    except RejectedFile as rejected:
-        return f"{rejected.reason}: {rejected.detail}"
+    except Exception as error:  # one odd tune must not cost the others
+        return f"{type(error).__name__}: {error}"
     if not len(piece):
         return "no notes"
     title = (score.metadata and score.metadata.title) or source.stem

@@ -171,10 +171,17 @@ def snapshot_table(snapshot: CorpusSnapshot) -> pa.Table:
     return pa.table(columns, schema=SNAPSHOT_SCHEMA)
 
 
+def snapshot_files(table: pa.Table) -> tuple[SourceFile, ...]:
+    """Inverse of `snapshot_table`, without the folder."""
+    return tuple(SourceFile(**row) for row in table.to_pylist())
+
+
 def _visible_files(root: Path) -> list[Path]:
     """All files under `root` without hidden ones, sorted by relative posix path."""
     if not root.is_dir():
-        problem = "the corpus is not a folder" if root.exists() else "there is no such corpus folder"
+        problem = (
+            "the corpus is not a folder" if root.exists() else "there is no such corpus folder"
+        )
         raise CorpusError(
             problem, path=root, remedy="name a folder of MIDI or score files, such as data/raw/mine"
         )

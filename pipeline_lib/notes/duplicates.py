@@ -35,7 +35,8 @@ def notes_digest(piece: ParsedPiece) -> str:
     """
     onset_tick = piece.onset_tick - piece.onset_tick.min()
     # Dividing all times and the resolution by what they share makes the same rationals the same integers.
-    shared = np.gcd.reduce([*onset_tick, *piece.duration_tick, piece.ticks_per_quarter])
+    times = np.concatenate([onset_tick, piece.duration_tick, [piece.ticks_per_quarter]])
+    shared = np.gcd.reduce(times)
     lowest_pitch = piece.pitch[~piece.is_drum].min(initial=127)
     columns = (
         piece.is_drum,

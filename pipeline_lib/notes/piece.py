@@ -20,11 +20,17 @@ DEFAULT_TIME_SIGNATURE = "4/4"
 DEFAULT_VELOCITY = 80
 """For scores and for what we write: mezzo-forte."""
 
+MAX_TICK = 2**31 - 1
+MAX_NOTES = 2_000_000
+"""More notes than this are no piece of music (a symphony has about 100,000)."""
+
+_MAX_TRACK = 2**16 - 1
+_MAX_PITCH = 127
 _SANE_TEMPO_QPM = (5.0, 1000.0)
 _MAX_BEATS = 64
 _BEAT_UNITS = (1, 2, 4, 8, 16, 32, 64)
-_MAJOR_KEYS = "Cb Gb Db Ab Eb Bb F C G D A E B F# C#".split()
-_MINOR_KEYS = "Ab Eb Bb F C G D A E B F# C# G# D# A#".split()
+_MAJOR_KEYS = ["Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#"]
+_MINOR_KEYS = ["Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#"]
 _MAX_SHARPS = 7
 
 IntArray = NDArray[np.int64]
@@ -45,10 +51,15 @@ class RejectedFile(Exception):  # noqa: N818 - not an error: it becomes a row of
         self.reason = reason
         self.detail = detail
 
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
 
 @dataclass(frozen=True, eq=False)
 class ParsedPiece:
     """The notes of one file in its own resolution, sorted by onset, track, pitch.
+
+    Its numbers fit the note table: making one of numbers that do not raises `RejectedFile`.
 
     Parameters
     ----------
@@ -81,6 +92,18 @@ class ParsedPiece:
     time_signature: str
     key_signature: str | None
     n_tracks: int
+
+    def __post_init__(self) -> None:
+        if len(self) > MAX_NOTES:
+            raise RejectedFile(RejectReason.TOO_LARGE, f"{len(self)} notes")
+        if self.n_tracks > _MAX_TRACK:
+            raise RejectedFile(RejectReason.TOO_LARGE, f"{self.n_tracks} tracks")
+        if not 0 <= self.pitch.min(initial=0) <= self.pitch.max(initial=0) <= _MAX_PITCH:
+            raise RejectedFile(RejectReason.MALFORMED, f"pitches outside 0-{_MAX_PITCH}")
+        # Ticks that a parser counted in 32 bits come out negative where they wrapped around.
+        earliest = min(self.onset_tick.min(initial=0), self.duration_tick.min(initial=1) - 1)
+        if earliest < 0 or (self.onset_tick + self.duration_tick).max(initial=0) > MAX_TICK:
+            raise RejectedFile(RejectReason.TOO_LARGE, f"lasts longer than {MAX_TICK} ticks")
 
     def __len__(self) -> int:
         return len(self.pitch)

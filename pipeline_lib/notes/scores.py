@@ -19,6 +19,7 @@ Conventions:
 from __future__ import annotations
 
 import math
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -39,6 +40,17 @@ from pipeline_lib.notes.piece import (
     key_name,
 )
 from pipeline_lib.notes.table import RejectReason
+
+_TEXT_FORMATS = {".abc": "abc", ".krn": "humdrum"}
+_XML_MARK = rb"<score-(partwise|timewise)"
+_MARKS = {
+    ".abc": rb"(^|[\r\n])K:",
+    ".krn": rb"(^|[\r\n])\*\*kern",
+    ".musicxml": _XML_MARK,
+    ".mxl": rb"^PK",
+    ".xml": _XML_MARK,
+}
+"""What every file of a kind holds somewhere."""
 
 _BASE_TICKS_PER_QUARTER = 480
 _ROUNDED_TICKS_PER_QUARTER = 10_080
@@ -63,29 +75,28 @@ def read_score(data: bytes, suffix: str) -> ParsedPiece:
     RejectedFile
         It cannot be used.
     """
-    if not data.strip():
-        raise RejectedFile(RejectReason.EMPTY_FILE, f"{len(data)} bytes, none of them a note")
-    with tempfile.TemporaryDirectory() as folder:
-        # music21 opens compressed scores, and guesses the encoding of text, only for files on disk.
-        path = Path(folder) / f"score{suffix}"
-        path.write_bytes(data)
-        return score_to_piece(load_score(path))
+    return score_to_piece(load_score(data, suffix))
 
 
-def load_score(path: Path) -> Any:
-    """The first score in a file, as a `music21.stream.Score`.
+def load_score(data: bytes, suffix: str) -> Any:
+    """The first score in a file, as a `music21.stream.Score`; parameters as in `read_score`.
 
     Raises
     ------
     RejectedFile
         music21 finds no score in it.
     """
-    from music21 import converter, stream
+    from music21 import stream
 
+    if not data:
+        raise RejectedFile(RejectReason.EMPTY_FILE, "0 bytes")
+    # XML may come in UTF-16, where every other byte of a tag is zero.
+    if not re.search(_MARKS[suffix], data.replace(b"\0", b"")):
+        raise RejectedFile(RejectReason.NOT_MUSIC, f"lacks what every {suffix} file has")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            parsed = converter.parse(path, forceSource=True, storePickle=False)
+            parsed = _parse(data, suffix)
         except Exception as error:  # music21 raises nearly everything on bad input
             detail = f"{type(error).__name__}: {error}"
             raise RejectedFile(RejectReason.MALFORMED, detail) from None
@@ -93,6 +104,25 @@ def load_score(path: Path) -> Any:
     if not isinstance(score, stream.Score):
         raise RejectedFile(RejectReason.NOT_MUSIC, "music21 finds no score in it")
     return score
+
+
+def _parse(data: bytes, suffix: str) -> Any:
+    from music21 import converter
+
+    if suffix in _TEXT_FORMATS:
+        return converter.parseData(_decoded(data), format=_TEXT_FORMATS[suffix])
+    with tempfile.TemporaryDirectory() as folder:
+        # music21 unpacks compressed scores, and heeds the encoding XML declares, only in files on disk.
+        path = Path(folder) / f"score{suffix}"
+        path.write_bytes(data)
+        return converter.parse(path, forceSource=True, storePickle=False)
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")  # what old ABC collections are in; never fails
 
 
 def score_to_piece(score: Any) -> ParsedPiece:
@@ -147,7 +177,8 @@ def _part_notes(part: Any) -> Iterator[tuple[Fraction, int, Fraction, int]]:
             continue
         duration = _fraction(element.quarterLength)
         for pitch in element.pitches if duration > 0 else ():
-            yield _fraction(element.offset), pitch.midi, duration, program
+            # Not `pitch.midi`, which moves what is out of range by octaves.
+            yield _fraction(element.offset), round(pitch.ps), duration, program
 
 
 def _fraction(quarters: float | Fraction) -> Fraction:
@@ -187,8 +218,9 @@ def _first_time_signature(flat: Any) -> str:
 
 
 def _first_key(flat: Any) -> str | None:
-    key = flat.getElementsByClass("KeySignature").first()
+    # A bare signature has no attribute `mode`; where a key stands beside it, that says more.
+    signatures = flat.getElementsByClass("KeySignature")
+    key = min(signatures, key=lambda k: (k.offset, not hasattr(k, "mode")), default=None)
     if key is None or key.sharps is None:
         return None
-    # A bare signature, as in MusicXML without a mode, has no attribute `mode`.
     return key_name(key.sharps, minor=getattr(key, "mode", None) in ("minor", "aeolian"))

@@ -11,19 +11,19 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline_lib.config import SplitConfig
 from pipeline_lib.errors import CorpusError
-from pipeline_lib.notes.corpus import CorpusSnapshot
+from pipeline_lib.notes.corpus import SourceFile
 from pipeline_lib.notes.duplicates import duplicate_groups
 from pipeline_lib.notes.table import PIECE_SCHEMA, Split, Status
 
-_MIN_GROUPS = 3
-_MAX_REASONS_SHOWN = 3
-_MAX_EXAMPLES = 3
+_MIN_DISTINCT = 3
+_REASONS_SHOWN = 3
+_EXAMPLES_SHOWN = 3
 
 
 def assign_splits(
@@ -31,8 +31,8 @@ def assign_splits(
 ) -> list[Split]:
     """Divide pieces into train, valid and test.
 
-    Each of valid and test gets as many pieces as fit its share, at least one group of duplicates; train
-    gets the rest. A group too large for the shares goes to train unless there are no others.
+    Test and valid each get as many pieces as fit their share, but at least one group of duplicates; train
+    gets the rest. A group larger than a share goes to train, unless nothing smaller is left for the others.
 
     Parameters
     ----------
@@ -54,59 +54,113 @@ def assign_splits(
         There are fewer than three distinct pieces.
     """
     sizes = Counter(digests)
-    if len(sizes) < _MIN_GROUPS:
+    if len(sizes) < _MIN_DISTINCT:
         raise CorpusError(
-            f"{len(digests)} usable pieces, {len(sizes)} of them distinct, cannot be divided into train, "
-            f"valid and test: at least {_MIN_GROUPS} distinct pieces are needed",
-            remedy="add files to the corpus, or allow shorter pieces with a smaller ingest.min_notes",
+            f"{len(digests)} usable pieces, {len(sizes)} of them distinct, cannot be divided into "
+            f"train, valid and test: at least {_MIN_DISTINCT} distinct pieces are needed",
+            remedy="add files to the corpus, or accept shorter pieces with a smaller ingest.min_notes",
         )
     room = {
         Split.TEST: max(1, int(test_fraction * len(digests))),
         Split.VALID: max(1, int(valid_fraction * len(digests))),
     }
-    small = min(room.values())
-    order = sorted(sizes, key=lambda digest: (sizes[digest] > small, _rank(digest, seed)))
-    split_of = {order[-1]: Split.TRAIN}
-    for digest in order[:-1]:
-        split_of[digest] = _first_with_room(room, sizes[digest], set(split_of.values()))
-        if split_of[digest] in room:
-            room[split_of[digest]] -= sizes[digest]
+    smaller_share = min(room.values())
+    order = sorted(sizes, key=lambda digest: (sizes[digest] > smaller_share, _rank(digest, seed)))
+    first, second, *others, last = order
+    split_of = {first: Split.TEST, second: Split.VALID, last: Split.TRAIN}
+    room[Split.TEST] -= sizes[first]
+    room[Split.VALID] -= sizes[second]
+    for digest in others:
+        split = next((s for s in room if sizes[digest] <= room[s]), Split.TRAIN)
+        split_of[digest] = split
+        if split in room:
+            room[split] -= sizes[digest]
     return [split_of[digest] for digest in digests]
 
 
-def piece_table(snapshot: CorpusSnapshot, shard_pieces: pa.Table, config: SplitConfig) -> pa.Table:
+def piece_table(
+    files: Sequence[SourceFile], shard_pieces: pa.Table, config: SplitConfig
+) -> pa.Table:
     """Say of every input file what became of it.
 
     Parameters
     ----------
-    snapshot : CorpusSnapshot
-        The files.
+    files : sequence of SourceFile
+        Sorted by path.
     shard_pieces : pyarrow.Table
-        With `SHARD_PIECE_SCHEMA`, one row for every distinct content in the snapshot.
+        With `SHARD_PIECE_SCHEMA`; one row for every distinct content in the files.
     config : SplitConfig
 
     Returns
     -------
     pyarrow.Table
-        With `PIECE_SCHEMA`, sorted by path. Only accepted pieces have a split; duplicates share the
-        group of their first copy.
+        With `PIECE_SCHEMA`, sorted by path. Only accepted pieces have a split; a duplicate has the group
+        of its first copy. Every copy of a rejected file is rejected.
 
     Raises
     ------
     CorpusError
         Some pieces are usable, but too few to divide.
     """
-    row_of = {sha256: row for row, sha256 in enumerate(shard_pieces["sha256"].to_pylist())}
-    rows = shard_pieces.take(pa.array([row_of[f.sha256] for f in snapshot.files], pa.int64()))
-    usable = [
-        i for i, status in enumerate(rows["status"].to_pylist()) if status == Status.ACCEPTED
-    ]
-    first_row = {snapshot.files[i].sha256: i for i in reversed(usable)}
-    accepted = sorted(first_row.values())
-    digests = rows["notes_sha256"].take(pa.array(accepted, pa.int64())).to_pylist()
-    splits = assign_splits(
-        digests, config.valid_fraction, config.test_fraction, config.seed
-    ) if accepted else []
+    content = {row["sha256"]: row for row in shard_pieces.to_pylist()}
+    accepted = sorted(s for s, row in content.items() if row["status"] == Status.ACCEPTED)
+    digests = [content[sha256]["notes_sha256"] for sha256 in accepted]
+    fractions = (config.valid_fraction, config.test_fraction)
+    splits = assign_splits(digests, *fractions, config.seed) if accepted else []
     split_of = dict(zip(accepted, splits, strict=True))
     group_of = dict(zip(accepted, duplicate_groups(digests).tolist(), strict=True))
-    ...
+
+    rows: list[dict[str, Any]] = []
+    for file in files:
+        row = {**content[file.sha256], "path": file.path, "suffix": file.suffix}
+        row["duplicate_group"] = group_of.get(file.sha256)
+        # The first copy takes the split, so the next one finds none.
+        row["split"] = split_of.pop(file.sha256, None)
+        if row["status"] == Status.ACCEPTED and row["split"] is None:
+            row["status"] = Status.DUPLICATE
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=PIECE_SCHEMA)
+
+
+def check_rejects(pieces: pa.Table, max_rejected_fraction: float) -> None:
+    """Stop when too many files of a corpus could not be used.
+
+    Parameters
+    ----------
+    pieces : pyarrow.Table
+        With `PIECE_SCHEMA`.
+    max_rejected_fraction : float
+        The largest bearable share of rejected files, 0–1.
+
+    Raises
+    ------
+    CorpusError
+        More were rejected, or all; the message names the commonest reasons and examples.
+    """
+    rejected = [row for row in pieces.to_pylist() if row["status"] == Status.REJECTED]
+    if len(rejected) == len(pieces):
+        raise CorpusError(
+            f"no usable file among {len(pieces)}: {_worst_reasons(rejected)}",
+            remedy="repair or replace the files named here; `min_notes` says how short a piece may be",
+        )
+    if len(rejected) > max_rejected_fraction * len(pieces):
+        raise CorpusError(
+            f"{len(rejected)} of {len(pieces)} files cannot be used, more than the share of "
+            f"{max_rejected_fraction:g} that is allowed: {_worst_reasons(rejected)}",
+            remedy="repair or remove the files named here, or raise ingest.max_rejected_fraction",
+        )
+
+
+def _rank(digest: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed}:{digest}".encode()).hexdigest()
+
+
+def _worst_reasons(rejected: list[dict[str, Any]]) -> str:
+    """Such as "3 × truncated (a.mid, b.mid, c.mid); 1 × no_notes (d.mid)"."""
+    paths: dict[str, list[str]] = {}
+    for row in rejected:
+        paths.setdefault(row["reject_reason"], []).append(row["path"])
+    worst = sorted(paths.items(), key=lambda item: -len(item[1]))[:_REASONS_SHOWN]
+    return "; ".join(
+        f"{len(found)} × {reason} ({', '.join(found[:_EXAMPLES_SHOWN])})" for reason, found in worst
+    )

@@ -5,13 +5,15 @@ Every piece is wrapped in a start and an end token, so that a model can learn ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline_lib.config import TokenConfig
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.note_tokens import decode_tokens, encode_notes, quantise_ticks
@@ -60,46 +62,52 @@ class TokenCorpus:
         lengths = self.pieces.column("length").to_numpy()
         return np.stack([starts, lengths], axis=1)[chosen]
 
-    def rows(self, split: Split) -> list[dict[str, object]]:
+    def rows(self, split: Split) -> list[dict[str, Any]]:
         """The rows of a split's pieces, in the order of `spans`."""
         return [row for row in self.pieces.to_pylist() if row["split"] == split.value]
 
     def excerpt(
-        self, row: dict[str, object], start: int, stop: int, steps_per_quarter: int
+        self, row: dict[str, Any], start: int, stop: int, steps_per_quarter: int
     ) -> GridNotes:
         """Notes of tokens ``start`` to ``stop`` of a piece; its first note or rest is token 0."""
-        begin = int(row["start"]) + 1  # type: ignore[call-overload]
-        end = int(row["start"]) + int(row["length"]) - 1  # type: ignore[call-overload]
+        begin = row["start"] + 1
+        end = row["start"] + row["length"] - 1
         token_ids = self.token_ids[min(begin + start, end) : min(begin + stop, end)]
         return decode_tokens(
             self.vocabulary.decode(token_ids),
             steps_per_quarter,
-            time_signature=str(row["time_signature"]),
-            tempo_qpm=float(row["tempo_qpm"]),  # type: ignore[arg-type]
-            key_signature=row["key_signature"],  # type: ignore[arg-type]
+            time_signature=row["time_signature"],
+            tempo_qpm=row["tempo_qpm"],
+            key_signature=row["key_signature"],
         )
 
 
-def tokens_of_piece(
-    notes: pa.Table, ticks_per_quarter: int, steps_per_quarter: int, max_duration_quarter: int
+def encode_piece(
+    notes: Mapping[str, NDArray[Any]], ticks_per_quarter: int, config: TokenConfig
 ) -> list[str]:
-    """The tokens of one piece of the note table, all tracks but drums merged into one line."""
-    pitched = ~notes.column("is_drum").to_numpy(zero_copy_only=False)
-    onset_tick = notes.column("onset_tick").to_numpy()[pitched]
-    duration_tick = notes.column("duration_tick").to_numpy()[pitched]
-    pitch = notes.column("pitch").to_numpy()[pitched].astype(np.int64)
-    onset = quantise_ticks(onset_tick, ticks_per_quarter, steps_per_quarter)
-    offset = quantise_ticks(
-        onset_tick.astype(np.int64) + duration_tick, ticks_per_quarter, steps_per_quarter
-    )
+    """The tokens of one piece, all tracks but drums merged into one line.
+
+    Parameters
+    ----------
+    notes : mapping of str to arrays, each of shape (n_notes,)
+        The columns ``is_drum``, ``pitch``, ``onset_tick`` and ``duration_tick`` of the note table.
+    ticks_per_quarter : int
+    config : TokenConfig
+    """
+    pitched = ~notes["is_drum"]
+    onset_tick = notes["onset_tick"][pitched].astype(np.int64)
+    offset_tick = onset_tick + notes["duration_tick"][pitched]
+    pitch = notes["pitch"][pitched].astype(np.int64)
+    onset = quantise_ticks(onset_tick, ticks_per_quarter, config.steps_per_quarter)
+    offset = quantise_ticks(offset_tick, ticks_per_quarter, config.steps_per_quarter)
     order = np.lexsort((pitch, onset))
     duration = np.maximum(offset - onset, 1)
-    grid = GridNotes(onset[order], duration[order], pitch[order], steps_per_quarter)
-    return encode_notes(grid, max_duration_quarter)
+    grid = GridNotes(onset[order], duration[order], pitch[order], config.steps_per_quarter)
+    return encode_notes(grid, config.max_duration_quarter)
 
 
 def build_corpus(
-    pieces: Sequence[dict[str, object]], tokens: Sequence[Sequence[str]], vocabulary: Vocabulary
+    pieces: Sequence[dict[str, Any]], tokens: Sequence[Sequence[str]], vocabulary: Vocabulary
 ) -> TokenCorpus:
     """Wrap, encode and join the pieces.
 

@@ -47,8 +47,8 @@ def encode_notes(notes: GridNotes, max_duration_quarter: int) -> list[str]:
     """
     longest = max_duration_quarter * notes.steps_per_quarter
     onsets, first = np.unique(notes.onset_step, return_index=True)
-    ends = [*onsets[1:], notes.end_step]
-    bounds = [*first[1:], len(notes)]
+    ends = np.append(onsets, notes.end_step)[1:]
+    bounds = np.append(first, len(notes))[1:]
     tokens: list[str] = []
     now = 0
     for onset, next_onset, start, stop in zip(onsets, ends, first, bounds, strict=True):

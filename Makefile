@@ -1,0 +1,42 @@
+# Everything runs in .venv; the only things needed beforehand are Python 3.11, make and git.
+PYTHON ?= python3.11
+BIN := .venv/bin
+export MPLBACKEND := Agg
+
+.PHONY: run test check lint types imports fast lock clean
+
+run: .venv/installed  ## From the bundled corpus to the report, at most ten minutes on two cores
+	@$(BIN)/music-pipeline run $(ARGS)
+
+test: .venv/installed  ## All tests, slow ones too
+	@$(BIN)/pytest
+
+fast: .venv/installed  ## The tests that take no more than two minutes together
+	@$(BIN)/pytest -m "not slow"
+
+check: lint types imports test  ## What CI runs
+
+lint: .venv/installed
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/installed
+	@$(BIN)/mypy
+
+imports: .venv/installed
+	@$(BIN)/lint-imports
+
+.venv/installed: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed: install Python 3.11, or set PYTHON=..." >&2; exit 1; }
+	@echo "Installing the pinned requirements into .venv (about 2 minutes) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock:  ## Resolve the requirements anew (needs uv)
+	@uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--no-header --extra dev --output-file requirements.lock pyproject.toml
+
+clean:  ## Remove what can be made again; data/ and artifacts/ stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis test-output

@@ -1,0 +1,155 @@
+"""Looking into an artifact: what it holds and what it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from flows.journal import load_journal
+from pipeline_lib.artifacts import MANIFEST_NAME, ArtifactStore, read_manifest
+from pipeline_lib.errors import ArtifactError
+
+
+@dataclass(frozen=True)
+class ParquetFile:
+    """One Parquet file of an artifact, with a few of its rows."""
+
+    name: str
+    n_rows: int
+    n_bytes: int
+    schema: dict[str, str]
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class LineageStep:
+    """An ancestor; `depth` 0 is the artifact itself."""
+
+    depth: int
+    artifact: str
+    stage: str
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """All that `music-pipeline inspect` shows.
+
+    Parameters
+    ----------
+    artifact, stage : str
+        Where it lies, relative to the artifacts folder, and what wrote it.
+    files : list of ParquetFile
+    parameters : dict
+        What the stage was given besides artifacts: settings and seeds.
+    lineage : list of LineageStep
+        Depth first, each ancestor once.
+    sources : list of str
+        Paths of the music files that it came from, relative to the corpus folder.
+    """
+
+    artifact: str
+    stage: str
+    files: list[ParquetFile]
+    parameters: dict[str, Any]
+    lineage: list[LineageStep]
+    sources: list[str]
+
+
+def inspect_artifact(path: Path, artifacts: Path, n_rows: int) -> Inspection:
+    """Open an artifact's folder, or one Parquet file in it.
+
+    Raises
+    ------
+    ArtifactError
+        There is no artifact at this path.
+    """
+    store = ArtifactStore(artifacts)
+    target = path if path.exists() else artifacts / path
+    folder = next((p for p in (target, *target.parents) if (p / MANIFEST_NAME).is_file()), None)
+    if folder is None:
+        raise ArtifactError(
+            "this is no artifact, nor a file of one",
+            path=path,
+            remedy="name a folder that `music-pipeline status --json` lists, or a file in one",
+        )
+    manifest = read_manifest(folder)
+    files = sorted(folder.rglob("*.parquet")) if target.is_dir() else [target]
+    lineage = list(_lineage(store, folder, manifest))
+    return Inspection(
+        artifact=manifest["artifact"]["relpath"],
+        stage=manifest["provenance"]["stage"],
+        files=[_describe(file, folder, n_rows) for file in files],
+        parameters=manifest["provenance"]["parameters"],
+        lineage=[step for step, _ in lineage],
+        sources=_sources(store, [found for _, found in lineage]),
+    )
+
+
+def _describe(path: Path, folder: Path, n_rows: int) -> ParquetFile:
+    try:
+        with pq.ParquetFile(path) as file:
+            batch = next(file.iter_batches(batch_size=max(1, n_rows)), None)
+            return ParquetFile(
+                name=path.relative_to(folder).as_posix(),
+                n_rows=file.metadata.num_rows,
+                n_bytes=path.stat().st_size,
+                schema={field.name: str(field.type) for field in file.schema_arrow},
+                rows=batch.slice(0, n_rows).to_pylist() if batch is not None else [],
+            )
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"not a readable Parquet file ({error})",
+            path=path,
+            remedy="name a .parquet file, or run `music-pipeline run` to have a damaged one recomputed",
+        ) from None
+
+
+def _lineage(
+    store: ArtifactStore, folder: Path, manifest: dict[str, Any]
+) -> Iterator[tuple[LineageStep, dict[str, Any]]]:
+    """The artifact and its ancestors with their manifests; those since deleted are named without one."""
+    seen: set[str] = set()
+    waiting = [(0, manifest["artifact"]["relpath"], manifest)]
+    while waiting:
+        depth, relpath, found = waiting.pop()
+        if relpath in seen:
+            continue
+        seen.add(relpath)
+        stage = found["provenance"]["stage"] if found else "deleted since"
+        yield LineageStep(depth, relpath, stage), found
+        for parent in reversed(found.get("parent_artifacts", [])):
+            parent_folder = store.root / parent["relpath"]
+            is_there = (parent_folder / MANIFEST_NAME).is_file()
+            waiting.append(
+                (depth + 1, parent["relpath"], read_manifest(parent_folder) if is_there else {})
+            )
+
+
+def _sources(store: ArtifactStore, manifests: list[dict[str, Any]]) -> list[str]:
+    """Paths of the files behind all ingested buckets and scanned folders in a lineage.
+
+    Buckets know contents only, so that renaming costs nothing; the last scan knows the paths.
+    """
+    contents: set[str] = set()
+    for manifest in manifests:
+        inputs = manifest.get("facts", {}).get("inputs", {})
+        contents.update(sha256 for sha256, _ in inputs.get("bucket", {}).get("contents", []))
+        contents.update(sha256 for _, sha256 in inputs.get("snapshot", []))
+    paths = _scanned_paths(store)
+    return sorted(path for c in contents for path in paths.get(c, [f"sha256:{c}"]))
+
+
+def _scanned_paths(store: ArtifactStore) -> dict[str, list[str]]:
+    """Paths of the last scan by content."""
+    journal = load_journal(store)
+    scanned = next((e.artifact for e in journal.stages if e.stage == "scan"), "") if journal else ""
+    file = store.root / scanned / "files.parquet"
+    paths: dict[str, list[str]] = {}
+    if scanned and file.is_file():
+        for row in pq.read_table(file, columns=["path", "sha256"]).to_pylist():
+            paths.setdefault(row["sha256"], []).append(row["path"])
+    return paths

@@ -1,0 +1,136 @@
+"""Outcomes, plans, artifacts and checks as text on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from flows.checks import Check
+    from flows.execution import PlannedCall
+    from flows.inspection import Inspection
+    from flows.journal import Journal
+
+_COLOURS = {
+    "ran": "cyan",
+    "run": "cyan",
+    "run-if-changed": "yellow",
+    "cached": "green",
+    "ok": "green",
+    "optional": "yellow",
+    "missing": "red",
+}
+
+
+def print_outcome(console: Console, journal: Journal, seconds: float) -> None:
+    """What a run did, its results, and where the report is."""
+    ran = [entry for entry in journal.stages if entry.state == "ran"]
+    if ran:
+        console.print(
+            f"\n{len(ran)} of {len(journal.stages)} stage calls ran, "
+            f"{len(journal.stages) - len(ran)} cached, in {seconds:.0f} s.\n"
+        )
+    else:
+        console.print(f"\nNothing to do: every stage is cached ({seconds:.0f} s).\n")
+        _print_calls(console, [(e.stage, e.state, e.reason) for e in journal.stages])
+    console.print(_results_table(journal.results))
+    console.print(f"\nReport: {journal.report}", soft_wrap=True, markup=False)
+
+
+def print_plan(console: Console, calls: Sequence[PlannedCall]) -> None:
+    """Which stages would run, and why."""
+    _print_calls(console, [(c.stage, c.state, c.reason) for c in calls])
+    n_run = sum(c.state == "run" for c in calls)
+    n_perhaps = sum(c.state == "run-if-changed" for c in calls)
+    if n_run:
+        console.print(f"\n{n_run} stage calls would run, and up to {n_perhaps} after them.")
+    else:
+        console.print("\nNothing would run: every stage is cached.")
+
+
+def print_status(console: Console, journal: Journal) -> None:
+    """What the last run did."""
+    console.print(
+        f"{journal.corpus}: {journal.state}, started {journal.started_at}, {journal.seconds:.1f} s\n"
+    )
+    _print_calls(console, [(e.stage, e.state, e.reason) for e in journal.stages])
+    if journal.report:
+        console.print(f"\nReport: {journal.report}", soft_wrap=True, markup=False)
+
+
+def print_inspection(console: Console, inspection: Inspection) -> None:
+    """Schema, rows, provenance and lineage of an artifact."""
+    console.print(f"[bold]{escape(inspection.artifact)}[/], written by {inspection.stage}")
+    for file in inspection.files:
+        console.print(f"\n[bold]{escape(file.name)}[/]: {file.n_rows:,} rows, {file.n_bytes:,} bytes")
+        schema = _table("column", "type")
+        for name, kind in file.schema.items():
+            schema.add_row(name, kind)
+        console.print(schema)
+        if file.rows:
+            sample = _table(*file.rows[0])
+            for row in file.rows:
+                sample.add_row(*(_short(value) for value in row.values()))
+            console.print(sample)
+    console.print("\n[bold]Lineage[/]")
+    for step in inspection.lineage:
+        console.print(f"{'  ' * step.depth}{step.artifact}  ({step.stage})", markup=False)
+    console.print(f"\n[bold]From {len(inspection.sources)} files[/]")
+    for path in inspection.sources[:10]:
+        console.print(f"  {path}", markup=False)
+    if len(inspection.sources) > 10:
+        console.print(f"  … and {len(inspection.sources) - 10} more (--json lists them all)")
+
+
+def print_checks(console: Console, checks: Iterable[Check]) -> None:
+    """What this machine has and lacks."""
+    table = _table("", "what", "found", "what to do")
+    for check in checks:
+        table.add_row(_coloured(check.state), check.name, escape(check.found), escape(check.remedy))
+    console.print(table)
+
+
+def _print_calls(console: Console, calls: Sequence[tuple[str, str, str]]) -> None:
+    """One line per call; calls of one stage that share state and reason are one line together."""
+    table = _table("stage", "state", "why")
+    for (stage, state, reason), group in groupby(
+        calls, key=lambda c: (c[0].partition("/")[0], c[1], c[2])
+    ):
+        members = list(group)
+        name = members[0][0] if len(members) == 1 else f"{stage} ({len(members)} calls)"
+        table.add_row(escape(name), _coloured(state), escape(reason))
+    console.print(table)
+
+
+def _results_table(results: Sequence[dict[str, Any]]) -> Table:
+    table = Table(title="Held-out test notes, the same for every row", title_justify="left")
+    table.add_column("model")
+    for name in ("seq_length", "test perplexity", "test accuracy"):
+        table.add_column(name, justify="right")
+    for row in results:
+        length = str(row["seq_length"]) if row["seq_length"] else f"order {row['order']}"
+        table.add_row(
+            row["name"], length, f"{row['test_perplexity']:.2f}", f"{row['test_accuracy']:.1%}"
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _coloured(state: str) -> str:
+    return f"[{_COLOURS[state]}]{state}[/]"
+
+
+def _short(value: Any, limit: int = 40) -> str:
+    text = str(value)
+    return escape(text if len(text) <= limit else text[: limit - 1] + "…")

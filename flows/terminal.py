@@ -1,0 +1,115 @@
+"""What a person sees while the pipeline runs: progress bars, and nothing that a library prints.
+
+Prefect, TensorFlow and native code write to standard output and error in many ways. For the time of a run
+both are sent to a log file at the level of file descriptors; our own console writes to the terminal as it
+was before. On a terminal progress is drawn as bars; elsewhere each activity is one line when it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+_NON_TERMINAL_WIDTH = 120
+
+
+@contextmanager
+def quiet_output(log_path: Path) -> Iterator[Console]:
+    """Send all that is printed to a log file; yields a console that still reaches the terminal.
+
+    Parameters
+    ----------
+    log_path : Path
+        Appended to.
+    """
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(descriptor) for descriptor in (1, 2)]
+    with (
+        log_path.open("a", encoding="utf-8") as log,
+        os.fdopen(os.dup(saved[0]), "w", encoding="utf-8") as terminal,
+    ):
+        for descriptor in (1, 2):
+            os.dup2(log.fileno(), descriptor)
+        try:
+            yield make_console(terminal)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for descriptor, original in zip((1, 2), saved, strict=True):
+                os.dup2(original, descriptor)
+                os.close(original)
+
+
+def make_console(stream: object = None) -> Console:
+    """A console as wide as the terminal, or of a fixed width where there is none."""
+    file = stream or sys.stdout
+    width = None if file.isatty() else _NON_TERMINAL_WIDTH  # type: ignore[attr-defined]
+    return Console(file=file, width=width, highlight=False)  # type: ignore[arg-type]
+
+
+class ProgressDisplay:
+    """Draws what `tasks.progress` reports; a listener for it, and a context manager.
+
+    Parameters
+    ----------
+    console : Console
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bars: dict[str, TaskID] = {}
+        self._started: dict[str, float] = {}
+        self._progress = Progress(
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[text]}[/]"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> ProgressDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, label: str, done: float, total: float, text: str) -> None:
+        """Show how far an activity is."""
+        if label not in self._bars:
+            self._bars[label] = self._progress.add_task(label, total=total, text=text)
+            self._started[label] = time.monotonic()
+        finished = self._progress.tasks[self._bars[label]].finished
+        self._progress.update(self._bars[label], completed=done, total=total, text=text)
+        if done >= total and not finished and not self._console.is_terminal:
+            seconds = time.monotonic() - self._started[label]
+            self._console.print(f"  {label}: {total:g} done in {seconds:.1f} s {text}", markup=False)
+
+    @contextmanager
+    def waiting(self, label: str) -> Iterator[None]:
+        """Show that something of unknown length is under way, and then that it is done."""
+        bar = self._progress.add_task(label, total=None, text="")
+        yield
+        self._progress.update(bar, completed=1, total=1)

@@ -1,0 +1,116 @@
+"""Sound: notes on the grid -> a mono MP3 of even loudness.
+
+FluidSynth plays the piano of TimGM6mb, the font that pretty_midi ships. Where the FluidSynth library is
+not installed, pretty_midi's sine waves stand in; `AudioInfo` records which it was, since a listener would
+judge the sine and not the music. All files come at -18 LUFS (ITU-R BS.1770-4), so that nobody prefers a
+sample for being loud.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline_lib.notes.grid import GridNotes
+
+SAMPLE_RATE_HZ = 44_100
+TARGET_LUFS = -18.0
+_PEAK_LIMIT = 0.89
+"""About -1 dBFS: an MP3 may overshoot what was encoded."""
+_RELEASE_SEC = 1.0
+_SHORTEST_SEC = 0.5
+"""Loudness is measured in blocks of 0.4 s."""
+_VELOCITY = 90
+_FONT = "TimGM6mb.sf2"
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """How a sound was made.
+
+    Parameters
+    ----------
+    backend : str
+        "fluidsynth" or "sine".
+    font : str or None
+        File name of the SoundFont; None for sine waves.
+    duration_sec : float
+        Length of the file, with the last note's release.
+    loudness_lufs : float
+        Integrated loudness; below the target where peaks would have clipped, -inf for silence.
+    """
+
+    backend: str
+    font: str | None
+    duration_sec: float
+    loudness_lufs: float
+
+
+def render_audio(notes: GridNotes, path: Path) -> AudioInfo:
+    """Play a piece on a piano.
+
+    Parameters
+    ----------
+    notes : GridNotes
+        Timed by its ``tempo_qpm``.
+    path : Path
+        The ``.mp3`` file to write: mono, 44.1 kHz.
+    """
+    import soundfile
+
+    backend = "fluidsynth" if fluidsynth_is_installed() else "sine"
+    sound, loudness_lufs = _at_target_loudness(_synthesise(notes, backend))
+    soundfile.write(path, sound, SAMPLE_RATE_HZ, format="MP3")
+    return AudioInfo(
+        backend=backend,
+        font=_FONT if backend == "fluidsynth" else None,
+        duration_sec=len(sound) / SAMPLE_RATE_HZ,
+        loudness_lufs=loudness_lufs,
+    )
+
+
+def fluidsynth_is_installed() -> bool:
+    """Whether the FluidSynth library can be loaded; pyfluidsynth loads it as it is imported."""
+    try:
+        importlib.import_module("fluidsynth")
+    except ImportError:
+        return False
+    return True
+
+
+def _synthesise(notes: GridNotes, backend: str) -> NDArray[np.float64]:
+    """Samples, shape (n_samples,): the notes and the release of the last one."""
+    import pretty_midi
+
+    sec_per_step = 60.0 / notes.tempo_qpm / notes.steps_per_quarter
+    piano = pretty_midi.Instrument(program=0)
+    columns = (notes.onset_step, notes.duration_step, notes.pitch)
+    for onset, duration, pitch in zip(*(column.tolist() for column in columns), strict=True):
+        start_sec, end_sec = onset * sec_per_step, (onset + duration) * sec_per_step
+        piano.notes.append(pretty_midi.Note(_VELOCITY, pitch, start_sec, end_sec))
+    midi = pretty_midi.PrettyMIDI()
+    midi.instruments.append(piano)
+    length_sec = max(_SHORTEST_SEC, notes.duration_sec + _RELEASE_SEC)
+    sound = np.zeros(round(length_sec * SAMPLE_RATE_HZ))
+    if len(notes):
+        play = midi.fluidsynth if backend == "fluidsynth" else midi.synthesize
+        played = play(fs=SAMPLE_RATE_HZ)[: len(sound)]
+        sound[: len(played)] = played
+    return sound
+
+
+def _at_target_loudness(sound: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """The sound as loud as the target, or as loud as its peaks allow."""
+    import pyloudnorm
+
+    if not sound.any():
+        return sound, float("-inf")
+    loudness_lufs = pyloudnorm.Meter(SAMPLE_RATE_HZ).integrated_loudness(sound)
+    gain_db = min(
+        TARGET_LUFS - loudness_lufs, 20 * float(np.log10(_PEAK_LIMIT / np.abs(sound).max()))
+    )
+    return sound * 10 ** (gain_db / 20), float(loudness_lufs + gain_db)

@@ -1,0 +1,198 @@
+"""Everything that the report shows, as plain values: filled from artifacts, drawn by `page.render_page`.
+
+Losses are in nats per token, perplexity is exp(loss), accuracy is a share (0 to 1), a share is 0 to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline_lib.notes.grid import GridNotes
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A file that was not used.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the corpus.
+    reason : str
+        A `pipeline_lib.notes.table.RejectReason`.
+    detail : str
+        What exactly was found; may be empty.
+    """
+
+    path: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class CorpusSummary:
+    """What was read, and what became of it.
+
+    Parameters
+    ----------
+    name : str
+    n_files, n_accepted, n_rejected, n_duplicates : int
+        ``n_files`` is the sum of the other three.
+    n_notes : int
+        In accepted pieces.
+    n_pieces_by_split : dict
+        "train", "valid" and "test" to their numbers of pieces.
+    vocab_size : int
+        Distinct tokens, special ones included.
+    rejects : tuple of Reject
+        Every one of the ``n_rejected``.
+    """
+
+    name: str
+    n_files: int
+    n_accepted: int
+    n_rejected: int
+    n_duplicates: int
+    n_notes: int
+    n_pieces_by_split: dict[str, int]
+    vocab_size: int
+    rejects: tuple[Reject, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """One trained network, measured on test.
+
+    Parameters
+    ----------
+    name : str
+        Unique, such as "lstm3x128-L50-lr0.002-s0".
+    model : str
+        The architecture alone, such as "lstm3x128".
+    seq_length : int
+        Input tokens per window.
+    learning_rate : float
+        At the start of training.
+    seed : int
+    best_epoch : int
+        The epoch, counted from 1, whose weights were kept.
+    n_parameters : int
+        Trainable weights.
+    test_loss, test_perplexity, test_accuracy : float
+        Over ``n_targets`` tokens of the test split.
+    n_targets : int
+        The same for every run, or the figures would not compare.
+    history : DataFrame
+        One row per epoch: ``epoch`` (from 1), ``tokens_seen``, ``train_loss``, ``valid_loss``,
+        ``learning_rate``.
+    """
+
+    name: str
+    model: str
+    seq_length: int
+    learning_rate: float
+    seed: int
+    best_epoch: int
+    n_parameters: int
+    test_loss: float
+    test_perplexity: float
+    test_accuracy: float
+    n_targets: int
+    history: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class BaselineResult:
+    """An n-gram model, measured on the same targets as the networks.
+
+    Parameters
+    ----------
+    name : str
+    order : int
+        Tokens per n-gram.
+    test_loss, test_perplexity, test_accuracy : float
+    n_targets : int
+    """
+
+    name: str
+    order: int
+    test_loss: float
+    test_perplexity: float
+    test_accuracy: float
+    n_targets: int
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One piece of generated music, in every form the page offers.
+
+    Parameters
+    ----------
+    run : str
+        Name of the `RunResult` that wrote it.
+    index : int
+        Number of the sample within its run, from 0.
+    temperature : float
+    prompt_notes : int
+        How many of the first notes were given, not generated.
+    notes : GridNotes
+        Prompt and continuation.
+    musicxml : str
+    midi, mp3 : bytes
+        Contents of the files.
+    audio_backend : str
+        "fluidsynth" or "sine"; see `audio.AudioInfo`.
+    audio_font : str or None
+    """
+
+    run: str
+    index: int
+    temperature: float
+    prompt_notes: int
+    notes: GridNotes
+    musicxml: str
+    midi: bytes
+    mp3: bytes
+    audio_backend: str
+    audio_font: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent:
+    """The whole report.
+
+    Parameters
+    ----------
+    corpus : CorpusSummary
+    runs : tuple of RunResult
+        At least one, in the order in which they are shown.
+    baselines : tuple of BaselineResult
+        May be empty.
+    metrics : DataFrame
+        One row per run and metric: ``run``, then the columns of `evaluation.metrics.summarise`.
+    leaps : DataFrame
+        ``set`` (name of a run, or "corpus"), ``interval_semitones``, ``share``.
+    samples : tuple of Sample
+    parameters : dict
+        All settings, nested by stage.
+    packages : dict
+        Package name to version.
+    lineage : tuple of (stage, artifact)
+        What the report was made from.
+    command : str
+        What to type to make it again.
+    """
+
+    corpus: CorpusSummary
+    runs: tuple[RunResult, ...]
+    baselines: tuple[BaselineResult, ...]
+    metrics: pd.DataFrame
+    leaps: pd.DataFrame
+    samples: tuple[Sample, ...]
+    parameters: dict[str, Any]
+    packages: dict[str, str]
+    lineage: tuple[tuple[str, str], ...]
+    command: str

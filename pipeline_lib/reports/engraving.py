@@ -1,0 +1,83 @@
+"""Engraved scores: MusicXML -> SVG, through Verovio.
+
+Verovio draws notes as paths, so that a score needs no font; only text such as the note in "♩ = 120" is set
+in a music font, which a page needs to embed only once and is therefore kept apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import verovio
+
+_PAGE_WIDTH = 2_400
+"""In Verovio's units at a scale of 100."""
+
+
+@dataclass(frozen=True)
+class Engraving:
+    """A score as an image.
+
+    Parameters
+    ----------
+    svg : str
+        One continuous page; element ids are unique per seed.
+    font_face : str
+        CSS rule of the music font that tempo marks are set in; the same for every score.
+    highlights : tuple of (start_sec, end_sec, element ids)
+        Which notes sound when, for lighting them up as audio plays.
+    """
+
+    svg: str
+    font_face: str
+    highlights: tuple[tuple[float, float, tuple[str, ...]], ...]
+
+
+def engrave(musicxml: str, *, seed: int) -> Engraving:
+    """Engrave a score as one continuous SVG page.
+
+    Parameters
+    ----------
+    musicxml : str
+        Content of a MusicXML file.
+    seed : int
+        At least 1; decides the ids of the elements, which must differ between the scores of a page.
+    """
+    verovio.enableLog(verovio.LOG_OFF)
+    toolkit = verovio.toolkit()
+    toolkit.setOptions(
+        {
+            "xmlIdSeed": seed,
+            "pageWidth": _PAGE_WIDTH,
+            "pageHeight": 60_000,
+            "adjustPageHeight": True,
+            "scale": 50,
+            "svgViewBox": True,
+            "header": "none",
+            "footer": "none",
+            "pageMarginLeft": 20,
+            "pageMarginRight": 20,
+            "pageMarginTop": 30,
+            "pageMarginBottom": 30,
+            "smuflTextFont": "embedded",
+        }
+    )
+    toolkit.loadData(musicxml)
+    svg, font_face = _without_font(toolkit.renderToSVG(1))
+    return Engraving(svg, font_face, tuple(_highlights(toolkit.renderToTimemap())))
+
+
+def _without_font(svg: str) -> tuple[str, str]:
+    """Split an SVG from the ``@font-face`` rule in it."""
+    rule = re.search(r"@font-face\s*\{[^}]*\}", svg)
+    return (svg.replace(rule.group(), ""), rule.group()) if rule else (svg, "")
+
+
+def _highlights(timemap: list[dict[str, Any]]) -> Iterator[tuple[float, float, tuple[str, ...]]]:
+    for now, after in pairwise(timemap):
+        if now.get("on"):
+            yield now["tstamp"] / 1000, after["tstamp"] / 1000, tuple(now["on"])

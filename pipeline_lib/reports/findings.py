@@ -1,0 +1,107 @@
+"""What the numbers of a report say, in sentences, and what they do not say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from pipeline_lib.reports.content import BaselineResult, ReportContent, RunResult
+from pipeline_lib.reports.language import Texts
+
+SMALL_DIFFERENCE_PERCENT = 2.0
+"""A rule of thumb, not a test: gaps in perplexity that chance readily makes between two seeds."""
+
+
+def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
+    """The sentences of the summary, in one language."""
+    yield _network_against_ngram(content, texts)
+    yield from _effect_of_seq_length(content, texts)
+    yield from _musical_differences(content, texts)
+
+
+def best_run(content: ReportContent) -> RunResult:
+    """The network with the lowest test loss; the first of equals."""
+    return min(content.runs, key=lambda run: run.test_loss)
+
+
+def best_baseline(content: ReportContent) -> BaselineResult | None:
+    """The n-gram model with the lowest test loss, if there is one."""
+    return min(content.baselines, key=lambda baseline: baseline.test_loss, default=None)
+
+
+def is_apart(low: float, high: float, other_low: float, other_high: float) -> bool:
+    """Whether two intervals do not overlap; not so where one is unknown."""
+    return high < other_low or other_high < low
+
+
+def _network_against_ngram(content: ReportContent, texts: Texts) -> str:
+    run, baseline = best_run(content), best_baseline(content)
+    values = {
+        "run": run.name,
+        "network": f"{run.test_perplexity:.2f}",
+        "n": f"{run.n_targets:,}",
+    }
+    if baseline is None:
+        return texts("finding.no_baseline", **values)
+    change_percent = 100 * (run.test_perplexity / baseline.test_perplexity - 1)
+    return texts(
+        "finding.beats" if change_percent < 0 else "finding.loses",
+        order=baseline.order,
+        ngram=f"{baseline.test_perplexity:.2f}",
+        percent=f"{abs(change_percent):.1f}",
+        **values,
+    )
+
+
+def _effect_of_seq_length(content: ReportContent, texts: Texts) -> Iterator[str]:
+    """Compares sequence lengths at the settings (model, learning rate) of the best run."""
+    best = best_run(content)
+    losses = pd.DataFrame(
+        [
+            (run.seq_length, run.test_loss)
+            for run in content.runs
+            if (run.model, run.learning_rate) == (best.model, best.learning_rate)
+        ],
+        columns=["seq_length", "loss"],
+    ).groupby("seq_length")["loss"]
+    perplexity = losses.mean().map(math.exp)
+    ranked = perplexity.sort_values()
+    if len(ranked) == 1:
+        yield texts("finding.one_length", best=ranked.index[0])
+        return
+    widest_percent = 100 * (ranked.iloc[-1] / ranked.iloc[0] - 1)
+    yield texts(
+        "finding.by_length",
+        best=ranked.index[0],
+        figures=texts("finding.separator").join(
+            f"{length}: {value:.2f}" for length, value in perplexity.items()
+        ),
+        percent=f"{widest_percent:.1f}",
+    )
+    if losses.size().max() == 1:
+        is_small = widest_percent < SMALL_DIFFERENCE_PERCENT
+        yield texts("finding.one_seed_small" if is_small else "finding.one_seed")
+        return
+    spread = (losses.max().map(math.exp) - losses.min().map(math.exp)).max()
+    gap = ranked.iloc[1] - ranked.iloc[0]
+    key = "finding.seeds_clear" if gap > spread else "finding.seeds_unclear"
+    yield texts(key, spread=f"{spread:.2f}", gap=f"{gap:.2f}")
+
+
+def _musical_differences(content: ReportContent, texts: Texts) -> Iterator[str]:
+    run = best_run(content).name
+    rows = content.metrics[content.metrics["run"] == run]
+    apart = [
+        row.metric
+        for row in rows.itertuples()
+        if is_apart(row.generated_low, row.generated_high, row.corpus_low, row.corpus_high)
+    ]
+    if apart:
+        names = texts("finding.separator").join(texts(f"metric.{name}") for name in apart)
+        yield texts(
+            "finding.music_differs", n=len(apart), total=len(rows), run=run, metrics=names
+        )
+    elif len(rows):
+        yield texts("finding.music_alike", total=len(rows), run=run)

@@ -1,0 +1,269 @@
+"""How durations become note values: the rules of reading music, in integers.
+
+Time is in *ticks*, 24 to a quarter note, so that thirty-seconds (3) and triplet sixteenths (4) are whole.
+
+- Each quarter of a bar is divided into thirty-seconds or, where these fit worse, into triplets.
+- A value that has no single note, or that would hide the beat, is divided where the metre is strongest
+  and tied: in 6/8 nothing hides the dotted quarter, in 4/4 nothing hides the middle of the bar unless it
+  begins on a beat.
+- Rests are stricter: they start where their own length divides the bar.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from pipeline_lib.notes.grid import GridNotes, IntArray
+
+TICKS_PER_QUARTER = 24
+_DUPLE, _TRIPLE = 3, 4
+"""Ticks of a thirty-second and of a triplet sixteenth."""
+_PLAIN = tuple(_DUPLE * 2**k for k in range(7))
+_DOTTED = tuple(3 * plain // 2 for plain in _PLAIN[1:])
+_TRIPLET_VALUES = (16, 8, 4)
+
+Quarter = tuple[int, int]
+"""First tick and end of a quarter of a bar; the last one of a bar may be shorter."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Pitches that sound together from one tick to another; no pitches are a rest."""
+
+    start: int
+    end: int
+    pitches: tuple[int, ...]
+
+    def within(self, lowest: int, highest: int) -> Event:
+        """The part of the chord that lies in a range of pitches."""
+        inside = tuple(pitch for pitch in self.pitches if lowest <= pitch <= highest)
+        return Event(self.start, self.end, inside)
+
+
+@dataclass(frozen=True)
+class Value:
+    """One printed note, chord or rest.
+
+    Parameters
+    ----------
+    start, length : int
+        Ticks, from the start of the bar.
+    pitches : tuple of int
+        Empty for a rest.
+    tied_from, tied_to : bool
+        Whether the note before or after it is the same note going on.
+    opens_tuplet, closes_tuplet : bool
+        Whether a triplet begins or ends here.
+    """
+
+    start: int
+    length: int
+    pitches: tuple[int, ...]
+    tied_from: bool = False
+    tied_to: bool = False
+    opens_tuplet: bool = False
+    closes_tuplet: bool = False
+
+
+@dataclass(frozen=True)
+class Metre:
+    """A time signature, as bars of ticks."""
+
+    numerator: int
+    denominator: int
+
+    @classmethod
+    def of(cls, time_signature: str) -> Metre:
+        """From a text such as "6/8"."""
+        numerator, denominator = time_signature.split("/")
+        return cls(int(numerator), int(denominator))
+
+    @property
+    def bar(self) -> int:
+        """Ticks in a bar."""
+        return max(_DUPLE, TICKS_PER_QUARTER * 4 * self.numerator // self.denominator)
+
+    @property
+    def is_compound(self) -> bool:
+        """Whether beats are divided in three, as in 6/8."""
+        return self.numerator > 3 and self.numerator % 3 == 0 and self.denominator >= 8
+
+    @property
+    def beat(self) -> int:
+        """Ticks in a beat: a dotted note in compound metres."""
+        unit = max(_DUPLE, TICKS_PER_QUARTER * 4 // self.denominator)
+        return 3 * unit if self.is_compound else unit
+
+    @cached_property
+    def levels(self) -> tuple[int, ...]:
+        """Distances between ever weaker points of the bar, in ticks."""
+        strongest = (2 * self.beat,) if self.bar % (4 * self.beat) == 0 else ()
+        below = self.beat // 3 if self.is_compound else self.beat // 2
+        weaker = tuple(below // 2**k for k in range(6) if below % (_DUPLE * 2**k) == 0)
+        return (*strongest, self.beat, *weaker)
+
+    def bars(self, events: Sequence[Event]) -> Iterator[list[Value]]:
+        """The values of every bar, rests included; at least one bar."""
+        end = max((event.end for event in events), default=0)
+        events = [event for event in events if event.pitches]
+        n_bars = max(1, -(-end // self.bar))
+        points = {point for event in events for point in (event.start, event.end)}
+        triplets = {quarter for tick in points if (quarter := self._triplet_at(tick))}
+        filled = list(_with_rests(events, n_bars * self.bar))
+        for start in range(0, n_bars * self.bar, self.bar):
+            yield self._bar_values(filled, start, triplets)
+
+    def quarter_of(self, tick: int) -> Quarter:
+        """Start and end of the quarter of a bar that a tick lies in."""
+        in_bar = tick % self.bar
+        start = tick - in_bar % TICKS_PER_QUARTER
+        return start, min(start + TICKS_PER_QUARTER, tick - in_bar + self.bar)
+
+    def _triplet_at(self, tick: int) -> Quarter | None:
+        quarter = self.quarter_of(tick)
+        return quarter if (tick - quarter[0]) % _DUPLE else None
+
+    def _bar_values(
+        self, events: Iterable[Event], bar_start: int, triplets: set[Quarter]
+    ) -> list[Value]:
+        values: list[Value] = []
+        for event in events:
+            start = max(event.start, bar_start)
+            end = min(event.end, bar_start + self.bar)
+            if start >= end:
+                continue
+            pieces = list(self._pieces(start, end, triplets, is_rest=not event.pitches))
+            for piece_start, piece_end, tuplet in pieces:
+                values.append(
+                    Value(
+                        start=piece_start - bar_start,
+                        length=piece_end - piece_start,
+                        pitches=event.pitches,
+                        tied_from=bool(event.pitches) and piece_start > event.start,
+                        tied_to=bool(event.pitches) and piece_end < event.end,
+                        opens_tuplet=tuplet is not None and piece_start == tuplet[0],
+                        closes_tuplet=tuplet is not None and piece_end == tuplet[1],
+                    )
+                )
+        return values
+
+    def _pieces(
+        self, start: int, end: int, triplets: set[Quarter], *, is_rest: bool
+    ) -> Iterator[tuple[int, int, Quarter | None]]:
+        """Single note values from start to end, each with the triplet that it is part of."""
+        touched = [t for t in sorted(triplets) if t[0] < end and start < t[1]]
+        inside = {tick for triplet in touched for tick in triplet if start < tick < end}
+        for left, right in pairwise(sorted({start, end} | inside)):
+            triplet = next((t for t in touched if t[0] <= left < t[1]), None)
+            if triplet and (left, right) != triplet:
+                for piece in _triplet_pieces(left, right):
+                    yield *piece, triplet
+            else:
+                bar_start = left - left % self.bar
+                for low, high in self._duple_pieces(left - bar_start, right - bar_start, is_rest):
+                    yield low + bar_start, high + bar_start, None
+
+    def _duple_pieces(self, start: int, end: int, is_rest: bool) -> Iterator[tuple[int, int]]:
+        if self._is_readable(start, end, is_rest):
+            yield start, end
+            return
+        for level in self.levels:
+            cut = start - start % level + level
+            if cut < end:
+                yield from self._duple_pieces(start, cut, is_rest)
+                yield from self._duple_pieces(cut, end, is_rest)
+                return
+        yield start, end
+
+    def _is_readable(self, start: int, end: int, is_rest: bool) -> bool:
+        length = end - start
+        if is_rest and length == self.bar:
+            return True
+        if length not in _PLAIN + _DOTTED:
+            return False
+        if self.is_compound:
+            crosses = start // self.beat != (end - 1) // self.beat
+            return not crosses or (start % self.beat == 0 and length % self.beat == 0)
+        if is_rest:
+            return length in _PLAIN and start % length == 0
+        strongest = self.levels[0]
+        crosses = start // strongest != (end - 1) // strongest
+        return not crosses or start % (strongest // 2) == 0
+
+
+def notated_events(notes: GridNotes, metre: Metre) -> list[Event]:
+    """Notes as one line of chords, on times that can be printed.
+
+    Notes whose onsets round to the same time become one chord.
+    """
+    onset = _ticks(notes.onset_step, notes.steps_per_quarter)
+    offset = _ticks(notes.onset_step + notes.duration_step, notes.steps_per_quarter)
+    divisions = _divisions({*onset, *offset}, metre)
+    chords: dict[int, tuple[int, set[int]]] = {}
+    for exact_start, exact_end, pitch in zip(onset, offset, notes.pitch.tolist(), strict=True):
+        start = _rounded(exact_start, divisions, metre)
+        shortest = start + divisions.get(metre.quarter_of(start), _DUPLE)
+        longest, pitches = chords.get(start, (shortest, set()))
+        end = max(longest, _rounded(exact_end, divisions, metre))
+        chords[start] = end, pitches | {pitch}
+    return [
+        Event(start, min(chords[start][0], following), tuple(sorted(chords[start][1])))
+        for start, following in pairwise([*sorted(chords), sys.maxsize])
+    ]
+
+
+def _ticks(steps: IntArray, steps_per_quarter: int) -> list[int]:
+    return np.rint(steps * TICKS_PER_QUARTER / steps_per_quarter).astype(int).tolist()
+
+
+def _divisions(ticks: set[int], metre: Metre) -> dict[Quarter, int]:
+    """How finely each quarter in which something happens is divided: the better fit, duple if equal."""
+    by_quarter: dict[Quarter, list[int]] = {}
+    for tick in sorted(ticks):
+        by_quarter.setdefault(metre.quarter_of(tick), []).append(tick)
+    return {quarter: _better_division(quarter, inside) for quarter, inside in by_quarter.items()}
+
+
+def _better_division(quarter: Quarter, ticks: list[int]) -> int:
+    start, end = quarter
+    if end - start < TICKS_PER_QUARTER:
+        return _DUPLE
+    errors = {
+        division: sum(abs(tick - _nearest(tick, start, division)) for tick in ticks)
+        for division in (_DUPLE, _TRIPLE)
+    }
+    return min(errors, key=errors.__getitem__)
+
+
+def _rounded(tick: int, divisions: dict[Quarter, int], metre: Metre) -> int:
+    quarter = metre.quarter_of(tick)
+    return min(_nearest(tick, quarter[0], divisions[quarter]), quarter[1])
+
+
+def _nearest(tick: int, start: int, division: int) -> int:
+    return start + (tick - start + division // 2) // division * division
+
+
+def _with_rests(events: Sequence[Event], end: int) -> Iterator[Event]:
+    """The events and the silences between them, up to the end."""
+    now = 0
+    for event in events:
+        if event.start > now:
+            yield Event(now, event.start, ())
+        yield event
+        now = event.end
+    if end > now:
+        yield Event(now, end, ())
+
+
+def _triplet_pieces(start: int, end: int) -> Iterator[tuple[int, int]]:
+    while start < end:
+        length = next(value for value in _TRIPLET_VALUES if value <= end - start)
+        yield start, start + length
+        start += length

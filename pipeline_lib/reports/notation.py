@@ -1,0 +1,193 @@
+"""Scores: notes on the grid -> MusicXML (through music21).
+
+What a score can and cannot show:
+
+- It is one line of notes and chords, as the tokens are: a note that sounds into the next onset is written
+  up to that onset. A wide range is written on two staves, divided at middle C.
+- Each quarter note is divided into thirty-seconds or into triplet sixteenths, whichever fits its onsets
+  better, and times in between are rounded. So a score of unquantised notes is close, not exact; MIDI and
+  audio are exact.
+- Notes are spelled on the line of fifths, within the twelve names nearest to the key.
+- No dates, no software versions: the same notes give the same bytes.
+
+music21 takes seconds to import and is imported when the first score is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.notes.piece import key_sharps
+from pipeline_lib.reports.metre import TICKS_PER_QUARTER, Event, Metre, Value, notated_events
+
+_GRAND_STAFF_BELOW, _GRAND_STAFF_ABOVE = 52, 64
+"""Two staves when the pitches reach below E3 and above E4."""
+_MIDDLE_C = 60
+_FIFTHS = "FCGDAEB"
+
+
+def write_musicxml(notes: GridNotes, path: Path, *, title: str) -> None:
+    """Write the score of a piece.
+
+    Parameters
+    ----------
+    notes : GridNotes
+        Barred by its time signature; spelled by its key, or by music21's estimate where it has none.
+    path : Path
+        A ``.musicxml`` file.
+    title : str
+        The title in the file.
+    """
+    from music21 import metadata, stream
+    from music21.musicxml.m21ToXml import GeneralObjectExporter
+
+    metre = Metre.of(notes.time_signature)
+    score = stream.Score(id="score")
+    score.metadata = metadata.Metadata(title=title)
+    for part in _parts(notes, metre):
+        score.append(part)
+    for group in _brace(list(score.parts)):
+        score.insert(0, group)
+    exporter = GeneralObjectExporter(score)
+    exporter.makeNotation = False  # all of it is made here
+    path.write_bytes(_without_provenance(exporter.parse()))
+
+
+def _parts(notes: GridNotes, metre: Metre) -> Iterator[Any]:
+    """One staff, or two for a wide range."""
+    from music21 import clef
+
+    events = notated_events(notes, metre)
+    n_sharps = _n_sharps(notes)
+    pitches = sorted(pitch for event in events for pitch in event.pitches)
+    if pitches and pitches[0] < _GRAND_STAFF_BELOW and pitches[-1] > _GRAND_STAFF_ABOVE:
+        upper = [event.within(_MIDDLE_C, 127) for event in events]
+        lower = [event.within(0, _MIDDLE_C - 1) for event in events]
+        yield _part("P1", upper, clef.TrebleClef(), n_sharps, notes, metre)
+        yield _part("P2", lower, clef.BassClef(), n_sharps, notes, metre)
+    else:
+        is_low = bool(pitches) and pitches[len(pitches) // 2] < _MIDDLE_C - 3
+        sign = clef.BassClef() if is_low else clef.TrebleClef()
+        yield _part("P1", events, sign, n_sharps, notes, metre)
+
+
+def _part(
+    name: str, events: list[Event], sign: Any, n_sharps: int, notes: GridNotes, metre: Metre
+) -> Any:
+    from music21 import bar, key, meter, stream
+
+    part = stream.PartStaff(id=name)
+    part.insert(0, _instrument(name))
+    for number, values in enumerate(metre.bars(events), start=1):
+        measure = stream.Measure(number=number)
+        if number == 1:
+            measure.append([sign, key.KeySignature(n_sharps), meter.TimeSignature(notes.time_signature)])
+            if name == "P1":
+                measure.insert(0, _tempo(notes.tempo_qpm, metre))
+        in_force: dict[str, float] = {}
+        for value in values:
+            measure.append(_element(value, n_sharps))
+            _show_accidentals(measure.last(), value, n_sharps, in_force)
+        part.append(measure)
+    part.getElementsByClass(stream.Measure).last().rightBarline = bar.Barline("final")
+    part.makeBeams(inPlace=True)
+    return part
+
+
+def _instrument(part_name: str) -> Any:
+    """Carries the ids of the part, which music21 would draw at random."""
+    from music21 import instrument
+
+    sound = instrument.Instrument()
+    sound.partId = part_name
+    sound.instrumentId = f"I-{part_name}"
+    return sound
+
+
+def _tempo(tempo_qpm: float, metre: Metre) -> Any:
+    """Metronome mark in beats, such as a dotted quarter = 120."""
+    from music21 import duration, tempo
+
+    beat = duration.Duration(Fraction(metre.beat, TICKS_PER_QUARTER))
+    return tempo.MetronomeMark(
+        referent=beat, number=round(tempo_qpm / float(beat.quarterLength))
+    )
+
+
+def _element(value: Value, n_sharps: int) -> Any:
+    from music21 import chord, duration, note, tie
+
+    pitches = [_spelled(pitch, n_sharps) for pitch in value.pitches]
+    element: Any
+    if not pitches:
+        element = note.Rest()
+    elif len(pitches) == 1:
+        element = note.Note(pitches[0])
+    else:
+        element = chord.Chord(pitches)
+    element.duration = duration.Duration(Fraction(value.length, TICKS_PER_QUARTER))
+    if value.tied_from or value.tied_to:
+        kinds = {(False, True): "start", (True, True): "continue", (True, False): "stop"}
+        element.tie = tie.Tie(kinds[value.tied_from, value.tied_to])
+    if element.duration.tuplets:
+        edges = {(True, False): "start", (False, True): "stop"}
+        element.duration.tuplets[0].type = edges.get((value.opens_tuplet, value.closes_tuplet))
+    return element
+
+
+def _spelled(pitch: int, n_sharps: int) -> Any:
+    """Pitch with its name in a key: the twelve names around the key on the line of fifths.
+
+    In C these run from E flat to G sharp; each sharp moves them by a fifth.
+    """
+    from music21 import pitch as m21_pitch
+
+    # F C G D A E B are -1 .. 5; pitch class p is at 7 p, modulo 12.
+    lowest = n_sharps - 3
+    fifths = lowest + (7 * pitch - lowest) % 12
+    alter, letter = divmod(fifths + 1, 7)
+    octave = (pitch - alter) // 12 - 1
+    return m21_pitch.Pitch(step=_FIFTHS[letter], accidental=float(alter), octave=octave)
+
+
+def _show_accidentals(
+    element: Any, value: Value, n_sharps: int, in_force: dict[str, float]
+) -> None:
+    """Print the accidentals that neither the key nor the bar so far (``in_force``) implies."""
+    for pitch in element.pitches:
+        key_alter = (n_sharps + 6 - _FIFTHS.index(pitch.step)) // 7
+        is_new = pitch.alter != in_force.get(pitch.step + str(pitch.octave), key_alter)
+        if is_new and not value.tied_from:
+            in_force[pitch.step + str(pitch.octave)] = pitch.alter
+        if is_new and pitch.accidental is None:
+            pitch.accidental = "natural"
+        if pitch.accidental is not None:
+            pitch.accidental.displayStatus = is_new and not value.tied_from
+
+
+def _n_sharps(notes: GridNotes) -> int:
+    """Sharps of the key signature, flats negative; estimated where the piece states no key."""
+    if notes.key_signature is not None:
+        return key_sharps(notes.key_signature)[0]
+    from music21 import note, stream
+
+    melody = stream.Stream()
+    for pitch, duration in zip(notes.pitch.tolist(), notes.duration_step.tolist(), strict=True):
+        melody.append(note.Note(pitch, quarterLength=duration / notes.steps_per_quarter))
+    return int(melody.analyze("key").sharps) if len(notes) else 0
+
+
+def _brace(parts: list[Any]) -> list[Any]:
+    from music21 import layout
+
+    return [layout.StaffGroup(parts, symbol="brace")] if len(parts) > 1 else []
+
+
+def _without_provenance(xml: bytes) -> bytes:
+    """Drop who wrote the file, when and with what: it would change from day to day."""
+    return re.sub(rb"\s*<identification>.*?</identification>", b"", xml, flags=re.DOTALL)

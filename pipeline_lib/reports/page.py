@@ -1,0 +1,179 @@
+"""The report as one self-contained HTML file, in all languages at once.
+
+The page asks for nothing over the network: style, script, fonts, scores, plots and sound are inside it, and
+its content security policy forbids everything else. Every text from a file is escaped. The same content
+gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline_lib.reports import plots
+from pipeline_lib.reports.content import ReportContent, Sample
+from pipeline_lib.reports.engraving import engrave
+from pipeline_lib.reports.findings import best_baseline, findings, is_apart
+from pipeline_lib.reports.fonts.subset import FONT_PATH
+from pipeline_lib.reports.language import LANGUAGES, Texts, in_all_languages, texts_in, translated
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_page(content: ReportContent) -> str:
+    """The whole report.
+
+    Parameters
+    ----------
+    content : ReportContent
+
+    Returns
+    -------
+    str
+        An HTML document to be written as UTF-8.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=_number, data_url=_data_url, count="{:,}".format)
+    samples = [_shown(sample, number) for number, sample in enumerate(content.samples, start=1)]
+    script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
+    return environment.get_template("page.html.j2").render(
+        content=content,
+        t=translated,
+        findings=_findings(content),
+        lowest_loss=min(row.test_loss for row in (*content.runs, *content.baselines)),
+        targets_differ=len({row.n_targets for row in (*content.runs, *content.baselines)}) > 1,
+        figures=_figures(content),
+        metrics=_metric_rows(content.metrics),
+        metric_runs=list(content.metrics["run"].unique()),
+        samples=samples,
+        settings=_settings(content.parameters),
+        style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        chinese_font=_data_url(FONT_PATH.read_bytes(), "font/ttf"),
+        music_font=Markup(samples[0]["music_font"] if samples else ""),
+    )
+
+
+def _findings(content: ReportContent) -> list[Markup]:
+    """One paragraph per finding, in all languages."""
+    by_language = {
+        language: list(findings(content, texts_in(language))) for language in LANGUAGES
+    }
+    n_findings = len(by_language["en"])
+    return [
+        in_all_languages(lambda texts, number=number: by_language[texts.language][number])
+        for number in range(n_findings)
+    ]
+
+
+def _figures(content: ReportContent) -> dict[str, Markup]:
+    """Every plot with words in it, in all languages."""
+    baseline = best_baseline(content)
+    drawings: dict[str, Callable[[Texts], str]] = {
+        "perplexity": lambda texts: plots.perplexity_by_length(content.runs, baseline, texts),
+        "loss": lambda texts: plots.loss_curves(content.runs, texts),
+        "metrics": lambda texts: plots.metric_intervals(content.metrics, texts),
+        "leaps": lambda texts: plots.leap_distribution(content.leaps, texts),
+    }
+    return {
+        name: in_all_languages(lambda texts, draw=draw: Markup(draw(texts)))
+        for name, draw in drawings.items()
+    }
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A mean with its interval; ``apart`` where the interval does not overlap the corpus's."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    apart: bool = False
+
+
+@dataclass(frozen=True)
+class _MetricRow:
+    """One metric, over the corpus and over every run."""
+
+    name: str
+    unit: str
+    corpus: _Cell
+    runs: list[_Cell]
+
+
+def _metric_rows(metrics: pd.DataFrame) -> list[_MetricRow]:
+    rows = []
+    for name, of_runs in metrics.groupby("metric", sort=False):
+        first = of_runs.iloc[0]
+        corpus = _cell(first, "corpus")
+        cells = [_cell(row, "generated", corpus) for _, row in of_runs.iterrows()]
+        rows.append(_MetricRow(str(name), first["unit"], corpus, cells))
+    return rows
+
+
+def _cell(row: pd.Series[Any], prefix: str, corpus: _Cell | None = None) -> _Cell:
+    low, high = row[f"{prefix}_low"], row[f"{prefix}_high"]
+    apart = corpus is not None and is_apart(low, high, corpus.low, corpus.high)
+    return _Cell(row[f"{prefix}_mean"], low, high, int(row[f"n_{prefix}"]), apart)
+
+
+def _shown(sample: Sample, number: int) -> dict[str, Any]:
+    """What the template needs of a sample beyond its own fields."""
+    engraving = engrave(sample.musicxml, seed=number)
+    return {
+        "sample": sample,
+        "number": number,
+        "file_name": f"{sample.run}-{sample.index + 1}",
+        "score": Markup(engraving.svg),
+        "music_font": engraving.font_face,
+        "roll": Markup(plots.piano_roll(sample.notes, sample.prompt_notes, str(number))),
+        "timing": {
+            "duration_sec": sample.notes.duration_sec,
+            "left": plots.ROLL_LEFT,
+            "right": plots.ROLL_RIGHT,
+            "highlights": engraving.highlights,
+        },
+    }
+
+
+def _settings(parameters: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Stages, each with its settings as (dotted name, JSON value)."""
+    return [(stage, list(_leaves(values))) for stage, values in parameters.items()]
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, json.dumps(value, ensure_ascii=False)
+
+
+def _number(value: float, digits: int = 2) -> str | Markup:
+    """A rounded figure, with a true minus; a dash where it is not known."""
+    if math.isnan(value):
+        return translated("page.none")
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def _data_url(data: bytes | str, media_type: str) -> str:
+    raw = data.encode() if isinstance(data, str) else data
+    return f"data:{media_type};base64,{base64.b64encode(raw).decode()}"

@@ -1,0 +1,152 @@
+"""Sample new music from a trained network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline_lib.artifacts import Artifact, Draft
+from pipeline_lib.config import GenerateConfig, TokenConfig
+from pipeline_lib.errors import ConfigError
+from pipeline_lib.models.sampling import sample_sequences
+from pipeline_lib.notes.midi import write_midi
+from pipeline_lib.notes.parsing import read_piece
+from pipeline_lib.notes.piece import RejectedFile
+from pipeline_lib.reports.audio import render_audio
+from pipeline_lib.reports.notation import write_musicxml
+from pipeline_lib.tokens.corpus import TokenCorpus, encode_piece
+from pipeline_lib.tokens.prompts import Prompt, check_prompt, random_openings
+from tasks.encode import load_corpus
+from tasks.progress import report, reporter
+from tasks.stages import stage
+
+SAMPLE_SCHEMA = pa.schema(
+    [
+        pa.field("sample", pa.int32(), nullable=False),
+        pa.field("prompt_source", pa.string(), nullable=False),
+        pa.field("prompt_tokens", pa.list_(pa.string()), nullable=False),
+        pa.field("tokens", pa.list_(pa.string()), nullable=False),
+        pa.field("time_signature", pa.string(), nullable=False),
+        pa.field("tempo_qpm", pa.float64(), nullable=False),
+        pa.field("key_signature", pa.string()),
+    ],
+    metadata={"schema": "samples/1"},
+)
+"""One row per sample: what it was given and what it added."""
+
+RANDOM_PROMPT = "random"
+
+
+def read_prompt(prompt: str, length: int, tokens: TokenConfig) -> Prompt | None:
+    """The prompt that a setting names: None for random openings, otherwise the opening of a file.
+
+    Raises
+    ------
+    ConfigError
+        The file is not there or cannot be read.
+    """
+    if prompt == RANDOM_PROMPT:
+        return None
+    path = Path(prompt).expanduser()
+    try:
+        piece = read_piece(path.read_bytes(), path.suffix.lower())
+    except (OSError, RejectedFile) as error:
+        raise ConfigError(
+            f"the prompt cannot be read: {error}",
+            path=path,
+            remedy=f"give the path of a MIDI or score file, or {RANDOM_PROMPT!r}",
+        ) from None
+    opening = encode_piece(vars(piece), piece.ticks_per_quarter, tokens)[:length]
+    return Prompt(
+        path.name, tuple(opening), piece.time_signature, piece.tempo_qpm, piece.key_signature
+    )
+
+
+@stage(kind="samples")
+def generate(
+    draft: Draft,
+    tokens: Artifact,
+    run: Artifact,
+    prompt: Prompt | None,
+    config: GenerateConfig,
+    steps_per_quarter: int,
+    audio_backend: str,
+) -> None:
+    """Write ``samples.parquet``, and the first few as MIDI, MusicXML and MP3."""
+    from pipeline_lib.models.checkpoints import load_network
+    from pipeline_lib.models.lstm import LstmStepper
+
+    corpus = load_corpus(draft.store, tokens)
+    model, run_config = load_network(draft.store.path(run))
+    prompts = _prompts(corpus, prompt, config)
+    sequences = sample_sequences(
+        LstmStepper(model),
+        [check_prompt(p, corpus.vocabulary) for p in prompts],
+        length=config.length,
+        temperature=config.temperature,
+        seed=config.seed,
+        progress=reporter(f"generate/{run_config.name}"),
+    )
+    added = [corpus.vocabulary.decode(ids.tolist()) for ids in sequences]
+    draft.write_table("samples.parquet", _sample_table(prompts, added))
+    for n in range(min(config.n_rendered, len(prompts))):
+        _render(draft, n, prompts[n], added[n], steps_per_quarter, run_config.name)
+        report(f"render/{run_config.name}", n + 1, config.n_rendered)
+
+
+def _prompts(corpus: TokenCorpus, given: Prompt | None, config: GenerateConfig) -> list[Prompt]:
+    if given is not None:
+        return [given] * config.n_samples
+    return random_openings(corpus, config.n_samples, config.prompt_length, config.seed)
+
+
+def _sample_table(prompts: list[Prompt], added: list[list[str]]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {
+                "sample": n,
+                "prompt_source": prompt.source,
+                "prompt_tokens": list(prompt.tokens),
+                "tokens": tokens,
+                "time_signature": prompt.time_signature,
+                "tempo_qpm": prompt.tempo_qpm,
+                "key_signature": prompt.key_signature,
+            }
+            for n, (prompt, tokens) in enumerate(zip(prompts, added, strict=True))
+        ],
+        schema=SAMPLE_SCHEMA,
+    )
+
+
+def samples_of(table: pa.Table) -> Iterator[tuple[Prompt, list[str]]]:
+    """The prompts and the tokens added to them, from ``samples.parquet``."""
+    for row in table.to_pylist():
+        yield (
+            Prompt(
+                row["prompt_source"],
+                tuple(row["prompt_tokens"]),
+                row["time_signature"],
+                row["tempo_qpm"],
+                row["key_signature"],
+            ),
+            row["tokens"],
+        )
+
+
+def sample_name(n: int) -> str:
+    """Name of a rendered sample's files, without the suffix."""
+    return f"sample-{n:02d}"
+
+
+def _render(
+    draft: Draft, n: int, prompt: Prompt, added: list[str], steps_per_quarter: int, run_name: str
+) -> None:
+    notes = prompt.continued(added, steps_per_quarter)
+    title = f"{run_name}, sample {n + 1}"
+    name = sample_name(n)
+    write_midi(notes, draft.path(f"{name}.mid"), track_name=title)
+    write_musicxml(notes, draft.path(f"{name}.musicxml"), title=title)
+    sound = render_audio(notes, draft.path(f"{name}.mp3"))
+    draft.write_json(f"{name}.json", {"audio_backend": sound.backend, "audio_font": sound.font})

@@ -1,0 +1,197 @@
+"""Bring everything together in one page, with the tables behind its figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft, package_versions
+from pipeline_lib.config import PipelineConfig
+from pipeline_lib.notes.table import Status
+from pipeline_lib.presets import as_command
+from pipeline_lib.reports.content import (
+    BaselineResult,
+    CorpusSummary,
+    Reject,
+    ReportContent,
+    RunResult,
+    Sample,
+)
+from pipeline_lib.reports.page import render_page
+from tasks.evaluate import CORPUS, GENERATED
+from tasks.generate import sample_name, samples_of
+from tasks.stages import stage
+
+REPORT_NAME = "report.html"
+RESULTS_NAME = "results.parquet"
+
+RESULT_SCHEMA = pa.schema(
+    [
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("seq_length", pa.int32()),
+        pa.field("order", pa.int32()),
+        pa.field("learning_rate", pa.float64()),
+        pa.field("seed", pa.int64()),
+        pa.field("n_parameters", pa.int64()),
+        pa.field("best_epoch", pa.int32()),
+        pa.field("test_loss", pa.float64(), nullable=False),
+        pa.field("test_perplexity", pa.float64(), nullable=False),
+        pa.field("test_accuracy", pa.float64(), nullable=False),
+        pa.field("n_targets", pa.int64(), nullable=False),
+    ],
+    metadata={"schema": "results/1"},
+)
+"""One row per network (with ``seq_length``) and per n-gram model (with ``order``). Loss is in nats per
+token; every row is over the same targets."""
+
+
+@stage(kind="reports")
+def write_report(
+    draft: Draft,
+    corpus_name: str,
+    pieces: Artifact,
+    tokens: Artifact,
+    ngram_scores: Artifact,
+    runs: Sequence[Artifact],
+    scores: Sequence[Artifact],
+    samples: Sequence[Artifact],
+    metrics: Sequence[Artifact],
+    config: PipelineConfig,
+) -> None:
+    """Write ``report.html``, ``results.parquet``, ``metrics.parquet`` and ``leaps.parquet``."""
+    store = draft.store
+    results = tuple(_run_result(store, r, s) for r, s in zip(runs, scores, strict=True))
+    names = [result.name for result in results]
+    ancestors = [pieces, tokens, *runs, *scores, ngram_scores, *samples, *metrics]
+    content = ReportContent(
+        corpus=_corpus_summary(store, corpus_name, pieces, tokens),
+        runs=results,
+        baselines=(_baseline_result(store, ngram_scores),),
+        metrics=_stack(store, names, metrics, "summary.parquet", "run"),
+        leaps=_leaps(store, names, metrics),
+        samples=tuple(_samples(store, names, samples, config)),
+        parameters=config.model_dump(mode="json"),
+        packages=package_versions(),
+        lineage=tuple((a.kind, a.relpath) for a in ancestors),
+        command=as_command(corpus_name, config),
+    )
+    draft.path(REPORT_NAME).write_text(render_page(content), encoding="utf-8")
+    draft.write_table(RESULTS_NAME, _result_table(content))
+    draft.write_table("metrics.parquet", pa.Table.from_pandas(content.metrics, preserve_index=False))
+    draft.write_table("leaps.parquet", pa.Table.from_pandas(content.leaps, preserve_index=False))
+
+
+def _corpus_summary(
+    store: ArtifactStore, name: str, pieces: Artifact, tokens: Artifact
+) -> CorpusSummary:
+    rows = store.read_table(pieces, "pieces.parquet").to_pylist()
+    status = Counter(row["status"] for row in rows)
+    rejects = (
+        Reject(row["path"], row["reject_reason"], row["reject_detail"] or "")
+        for row in rows
+        if row["status"] == Status.REJECTED
+    )
+    return CorpusSummary(
+        name=name,
+        n_files=len(rows),
+        n_accepted=status[Status.ACCEPTED],
+        n_rejected=status[Status.REJECTED],
+        n_duplicates=status[Status.DUPLICATE],
+        n_notes=sum(row["n_notes"] for row in rows if row["status"] == Status.ACCEPTED),
+        n_pieces_by_split=dict(Counter(row["split"] for row in rows if row["split"])),
+        vocab_size=store.read_table(tokens, "vocabulary.parquet").num_rows,
+        rejects=tuple(rejects),
+    )
+
+
+def _run_result(store: ArtifactStore, run: Artifact, score: Artifact) -> RunResult:
+    described = store.read_json(run, "run.json")
+    config = described["config"]
+    return RunResult(
+        name=described["name"],
+        model=described["name"].partition("-L")[0],
+        seq_length=config["seq_length"],
+        learning_rate=config["learning_rate"],
+        seed=config["seed"],
+        best_epoch=described["best_epoch"],
+        n_parameters=described["n_parameters"],
+        history=store.read_table(run, "history.parquet").to_pandas(),
+        **_test_figures(store.read_json(score, "summary.json")),
+    )
+
+
+def _baseline_result(store: ArtifactStore, score: Artifact) -> BaselineResult:
+    summary = store.read_json(score, "summary.json")
+    name = f"{summary['order']}-gram"
+    return BaselineResult(name=name, order=summary["order"], **_test_figures(summary))
+
+
+def _test_figures(summary: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "test_loss": summary["loss_nat"],
+        "test_perplexity": summary["perplexity"],
+        "test_accuracy": summary["accuracy"],
+        "n_targets": summary["n_targets"],
+    }
+
+
+def _stack(
+    store: ArtifactStore, names: Sequence[str], artifacts: Sequence[Artifact], file: str, column: str
+) -> pd.DataFrame:
+    """One table of every artifact, below each other, with the run's name in front."""
+    frames = [store.read_table(artifact, file).to_pandas() for artifact in artifacts]
+    for name, frame in zip(names, frames, strict=True):
+        frame.insert(0, column, name)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _leaps(
+    store: ArtifactStore, names: Sequence[str], metrics: Sequence[Artifact]
+) -> pd.DataFrame:
+    """Leap distributions of every run, and once that of the corpus, which is the same beside each."""
+    frame = _stack(store, names, metrics, "leaps.parquet", "run")
+    of_corpus = (frame["set"] == CORPUS) & (frame["run"] == names[0])
+    chosen = frame[of_corpus | (frame["set"] == GENERATED)]
+    labelled = chosen.assign(set=chosen["run"].where(chosen["set"] == GENERATED, CORPUS))
+    return labelled[["set", "interval_semitones", "share"]].reset_index(drop=True)
+
+
+def _samples(
+    store: ArtifactStore, names: Sequence[str], samples: Sequence[Artifact], config: PipelineConfig
+) -> Iterator[Sample]:
+    steps = config.tokens.steps_per_quarter
+    for name, artifact in zip(names, samples, strict=True):
+        table = store.read_table(artifact, "samples.parquet")
+        for n, (prompt, added) in enumerate(samples_of(table)):
+            stem = sample_name(n)
+            if n == config.generate.n_rendered:
+                break
+            sound = store.read_json(artifact, f"{stem}.json")
+            yield Sample(
+                run=name,
+                index=n,
+                temperature=config.generate.temperature,
+                prompt_notes=len(prompt.continuation(prompt.tokens, steps)),
+                notes=prompt.continued(added, steps),
+                musicxml=store.path(artifact, f"{stem}.musicxml").read_text(encoding="utf-8"),
+                midi=store.path(artifact, f"{stem}.mid").read_bytes(),
+                mp3=store.path(artifact, f"{stem}.mp3").read_bytes(),
+                audio_backend=sound["audio_backend"],
+                audio_font=sound["audio_font"],
+            )
+
+
+def _result_table(content: ReportContent) -> pa.Table:
+    columns = RESULT_SCHEMA.names
+    rows = [
+        {name: getattr(result, name, None) for name in columns}
+        for result in (*content.runs, *content.baselines)
+    ]
+    for row in rows:
+        row["model"] = row["model"] or "ngram"
+    return pa.Table.from_pylist(rows, schema=RESULT_SCHEMA)

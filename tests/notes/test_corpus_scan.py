@@ -1,0 +1,130 @@
+"""What a corpus is: contents under sorted paths, dealt into buckets by content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline_lib.errors import CorpusError
+from pipeline_lib.notes.corpus import (
+    SNAPSHOT_SCHEMA,
+    CorpusSnapshot,
+    SourceFile,
+    scan_corpus,
+    snapshot_files,
+    snapshot_table,
+)
+
+Write = Callable[[dict[str, bytes]], Path]
+
+
+def test_files_are_listed_by_sorted_path_with_their_hash(write_corpus: Write) -> None:
+    root = write_corpus({"b.mid": b"two", "a/Z.MID": b"one", "notes.txt": b"no music"})
+    snapshot = scan_corpus(root)
+    assert snapshot.name == "corpus"
+    assert snapshot.files == (
+        SourceFile("a/Z.MID", hashlib.sha256(b"one").hexdigest(), ".mid", 3),
+        SourceFile("b.mid", hashlib.sha256(b"two").hexdigest(), ".mid", 3),
+    )
+    assert snapshot.files[0].piece_id == hashlib.sha256(b"one").hexdigest()[:16]
+
+
+def test_hidden_files_and_folders_are_ignored(write_corpus: Write) -> None:
+    root = write_corpus({"a.mid": b"1", ".b.mid": b"2", ".git/c.mid": b"3", "d/.e/f.mid": b"4"})
+    assert [f.path for f in scan_corpus(root).files] == ["a.mid"]
+
+
+def test_a_corpus_in_a_hidden_folder_is_still_found(write_corpus: Write) -> None:
+    root = write_corpus({".hidden/a.mid": b"1"})
+    assert [f.path for f in scan_corpus(root / ".hidden").files] == ["a.mid"]
+
+
+def test_progress_counts_every_file(write_corpus: Write) -> None:
+    calls: list[tuple[int, int]] = []
+    scan_corpus(write_corpus({"a.mid": b"1", "b.abc": b"2"}), lambda *call: calls.append(call))
+    assert calls == [(1, 2), (2, 2)]
+
+
+def test_a_missing_folder_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no such corpus folder") as caught:
+        scan_corpus(tmp_path / "nowhere")
+    assert caught.value.path == tmp_path / "nowhere"
+    assert caught.value.remedy
+
+
+def test_a_file_is_no_corpus(tmp_path: Path) -> None:
+    (tmp_path / "a.mid").write_bytes(b"")
+    with pytest.raises(CorpusError, match="not a folder"):
+        scan_corpus(tmp_path / "a.mid")
+
+
+def test_a_folder_without_music_says_what_it_holds(write_corpus: Write) -> None:
+    root = write_corpus({"a.mp3": b"", "b.mp3": b"", "README": b""})
+    with pytest.raises(CorpusError, match=r"2 × \.mp3, 1 × no suffix"):
+        scan_corpus(root)
+
+
+def test_an_empty_folder_is_no_corpus(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no files at all"):
+        scan_corpus(tmp_path)
+
+
+def test_a_moved_corpus_is_the_same_corpus(write_corpus: Write, tmp_path: Path) -> None:
+    root = write_corpus({"a.mid": b"1", "b.mid": b"2"})
+    before = scan_corpus(root)
+    after = scan_corpus(root.rename(tmp_path / "elsewhere"))
+    assert after.cache_value() == before.cache_value()
+    assert after.sha256 == before.sha256
+    assert [b.cache_value() for b in after.buckets(4)] == [
+        b.cache_value() for b in before.buckets(4)
+    ]
+
+
+def test_a_renamed_file_changes_the_snapshot_but_no_bucket(write_corpus: Write) -> None:
+    root = write_corpus({"a.mid": b"1", "b.mid": b"2"})
+    before = scan_corpus(root)
+    (root / "a.mid").rename(root / "z.mid")
+    after = scan_corpus(root)
+    assert after.cache_value() != before.cache_value()
+    assert [b.cache_value() for b in after.buckets(4)] == [
+        b.cache_value() for b in before.buckets(4)
+    ]
+
+
+def test_a_copy_of_a_file_changes_no_bucket(write_corpus: Write) -> None:
+    before = scan_corpus(write_corpus({"a.mid": b"1"})).buckets(4)
+    after = scan_corpus(write_corpus({"copy.mid": b"1"})).buckets(4)
+    assert [b.cache_value() for b in after] == [b.cache_value() for b in before]
+
+
+def test_a_changed_file_changes_only_the_buckets_it_leaves_and_enters(write_corpus: Write) -> None:
+    names = {f"{i}.mid": bytes([i]) for i in range(40)}
+    before = {b.index: b.cache_value() for b in scan_corpus(write_corpus(names)).buckets(16)}
+    after = {
+        b.index: b.cache_value()
+        for b in scan_corpus(write_corpus({"0.mid": b"changed"})).buckets(16)
+    }
+    old, new = (int(hashlib.sha256(c).hexdigest()[:8], 16) % 16 for c in (b"\0", b"changed"))
+    assert {i for i in before | after if before.get(i) != after.get(i)} == {old, new}
+
+
+def test_buckets_hold_every_file_once_and_none_is_empty() -> None:
+    files = tuple(
+        SourceFile(f"{i:03}.mid", hashlib.sha256(bytes([i])).hexdigest(), ".mid", 1)
+        for i in range(100)
+    )
+    buckets = CorpusSnapshot("root", "name", files).buckets(64)
+    assert sorted(f.path for b in buckets for f in b.files) == [f.path for f in files]
+    assert all(b.files for b in buckets)
+    assert all(int(f.sha256[:8], 16) % 64 == b.index for b in buckets for f in b.files)
+
+
+def test_the_table_holds_the_snapshot(write_corpus: Write) -> None:
+    snapshot = scan_corpus(write_corpus({"a.mid": b"1", "b.abc": b"22"}))
+    table = snapshot_table(snapshot)
+    assert table.schema.equals(SNAPSHOT_SCHEMA, check_metadata=True)
+    assert table["n_bytes"].to_pylist() == [1, 2]
+    assert snapshot_files(table) == snapshot.files

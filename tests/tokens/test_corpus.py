@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pipeline_lib.notes.table import Split
+from pipeline_lib.tokens.corpus import TokenCorpus
+from pipeline_lib.tokens.vocabulary import (
+    END_ID,
+    SPECIAL_TOKENS,
+    START_ID,
+    UNKNOWN_ID,
+    build_vocabulary,
+    vocabulary_from_table,
+)
+from tests.tokens.conftest import A, B, C
+
+
+def test_ids_are_given_by_falling_count_after_the_special_tokens() -> None:
+    vocabulary, table = build_vocabulary([[B, A, A], [C, B, A]], min_count=1)
+    assert vocabulary.tokens == (*SPECIAL_TOKENS, A, B, C)
+    assert table.column("count").to_pylist() == [2, 2, 0, 3, 2, 1]
+    assert vocabulary_from_table(table) == vocabulary
+
+
+def test_rare_tokens_become_unknown_and_are_counted_there() -> None:
+    vocabulary, table = build_vocabulary([[A, A, B, C]], min_count=2)
+    assert vocabulary.tokens == (*SPECIAL_TOKENS, A)
+    assert table.column("count").to_pylist()[UNKNOWN_ID] == 2
+    assert vocabulary.encode([A, B]).tolist() == [3, UNKNOWN_ID]
+
+
+def test_equal_counts_are_ordered_by_name_whatever_the_order_of_pieces() -> None:
+    forwards, _ = build_vocabulary([[A], [B], [C]], 1)
+    backwards, _ = build_vocabulary([[C], [B], [A]], 1)
+    assert forwards == backwards
+
+
+def test_pieces_are_wrapped_and_joined(corpus: TokenCorpus) -> None:
+    a, b = corpus.vocabulary.encode([A, B]).tolist()
+    assert corpus.token_ids.tolist() == [
+        *(START_ID, a, b, a, b, END_ID),
+        *(START_ID, a, a, END_ID),
+        *(START_ID, b, a, b, END_ID),
+        *(START_ID, UNKNOWN_ID, b, END_ID),
+    ]
+    assert corpus.spans(Split.TRAIN).tolist() == [[0, 6], [6, 4]]
+    assert corpus.spans(Split.TEST).tolist() == [[15, 4]]
+    assert corpus.pieces.column("n_unknown").to_pylist() == [0, 0, 0, 1]
+
+
+def test_an_excerpt_keeps_the_metre_and_starts_at_its_first_token(corpus: TokenCorpus) -> None:
+    (piece,) = corpus.rows(Split.VALID)
+    notes = corpus.excerpt(piece, 1, 10, steps_per_quarter=24)
+    assert notes.pitch.tolist() == [60, 62]
+    assert notes.onset_step.tolist() == [0, 24]
+    assert (notes.time_signature, notes.tempo_qpm) == ("3/4", 90.0)
