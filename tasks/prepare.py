@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline_lib.notes.bundled import BUNDLED_CORPORA, CORPORA_TOML, prepare_bundled_corpus
+from pipeline_lib.notes.bundled import BUNDLED_CORPORA, DATA_FOLDER, prepare_bundled_corpus
 
 
 def prepare(corpus: str, progress: Callable[[int, int], None] | None = None) -> Path:
@@ -23,6 +23,6 @@ def prepare(corpus: str, progress: Callable[[int, int], None] | None = None) -> 
     """
     if corpus not in BUNDLED_CORPORA:
         return Path(corpus).expanduser()
-    folder = CORPORA_TOML.parent / "raw" / corpus
+    folder = DATA_FOLDER / "raw" / corpus
     prepare_bundled_corpus(corpus, folder, progress=progress)
     return folder

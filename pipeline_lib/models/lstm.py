@@ -69,6 +69,27 @@ def _token_layer(config: LstmConfig, vocab_size: int, seed: int) -> Any:
     )
 
 
+class _StepModel(keras.Model):
+    """The layers of a `build_lstm` model, called for one position; dropout is for training only."""
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(name="step")
+        self.tokens = model.get_layer("tokens")
+        self.lstms = [layer for layer in model.layers if isinstance(layer, layers.LSTM)]
+        self.logits = model.get_layer("logits")
+
+    def call(self, inputs: list[Any]) -> list[Any]:
+        """Token ids (batch,), then hidden and cell state of each layer -> logits and new states."""
+        token_ids, *states = inputs
+        x = self.tokens(token_ids)
+        new_states: list[Any] = []
+        for n, lstm in enumerate(self.lstms):
+            y, state = lstm.cell(x, states[2 * n : 2 * n + 2])
+            x = x + y if n > 0 else y
+            new_states += state
+        return [self.logits(x), *new_states]
+
+
 class LstmStepper:
     """One token at a time, the LSTM state carried from step to step.
 
@@ -79,18 +100,8 @@ class LstmStepper:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        lstms = [layer for layer in model.layers if isinstance(layer, layers.LSTM)]
-        token_ids = keras.Input((), dtype="int32")
-        states = [keras.Input((lstm.units,)) for lstm in lstms for _ in range(2)]
-        x = model.get_layer("tokens")(token_ids)
-        new_states: list[Any] = []
-        for n, lstm in enumerate(lstms):
-            y, state = lstm.cell(x, states[2 * n : 2 * n + 2])
-            x = x + y if n > 0 else y
-            new_states += state
-        logits = model.get_layer("logits")(x)
-        self._step = keras.Model([token_ids, *states], [logits, *new_states])
-        self._widths = [lstm.units for lstm in lstms for _ in range(2)]
+        self._step = _StepModel(model)
+        self._widths = [lstm.units for lstm in self._step.lstms for _ in range(2)]
         self._states: list[Any] = []
 
     def reset(self, batch_size: int) -> None:

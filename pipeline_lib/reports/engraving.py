@@ -14,7 +14,7 @@ from typing import Any
 
 import verovio
 
-_PAGE_WIDTH = 2_400
+_PAGE_WIDTH = 2_100
 """In Verovio's units at a scale of 100."""
 
 

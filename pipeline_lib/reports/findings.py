@@ -15,9 +15,9 @@ SMALL_DIFFERENCE_PERCENT = 2.0
 
 
 def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
-    """The sentences of the summary, in one language."""
+    """The paragraphs of the summary, in one language."""
     yield _network_against_ngram(content, texts)
-    yield from _effect_of_seq_length(content, texts)
+    yield texts("finding.between_sentences").join(_effect_of_seq_length(content, texts))
     yield from _musical_differences(content, texts)
 
 
@@ -94,14 +94,14 @@ def _musical_differences(content: ReportContent, texts: Texts) -> Iterator[str]:
     run = best_run(content).name
     rows = content.metrics[content.metrics["run"] == run]
     apart = [
-        row.metric
-        for row in rows.itertuples()
-        if is_apart(row.generated_low, row.generated_high, row.corpus_low, row.corpus_high)
+        str(row["metric"])
+        for _, row in rows.iterrows()
+        if is_apart(
+            row["generated_low"], row["generated_high"], row["corpus_low"], row["corpus_high"]
+        )
     ]
     if apart:
         names = texts("finding.separator").join(texts(f"metric.{name}") for name in apart)
-        yield texts(
-            "finding.music_differs", n=len(apart), total=len(rows), run=run, metrics=names
-        )
+        yield texts("finding.music_differs", n=len(apart), total=len(rows), run=run, metrics=names)
     elif len(rows):
         yield texts("finding.music_alike", total=len(rows), run=run)

@@ -86,7 +86,9 @@ def _part(
     for number, values in enumerate(metre.bars(events), start=1):
         measure = stream.Measure(number=number)
         if number == 1:
-            measure.append([sign, key.KeySignature(n_sharps), meter.TimeSignature(notes.time_signature)])
+            measure.append(
+                [sign, key.KeySignature(n_sharps), meter.TimeSignature(notes.time_signature)]
+            )
             if name == "P1":
                 measure.insert(0, _tempo(notes.tempo_qpm, metre))
         in_force: dict[str, float] = {}
@@ -114,9 +116,7 @@ def _tempo(tempo_qpm: float, metre: Metre) -> Any:
     from music21 import duration, tempo
 
     beat = duration.Duration(Fraction(metre.beat, TICKS_PER_QUARTER))
-    return tempo.MetronomeMark(
-        referent=beat, number=round(tempo_qpm / float(beat.quarterLength))
-    )
+    return tempo.MetronomeMark(referent=beat, number=round(tempo_qpm / float(beat.quarterLength)))
 
 
 def _element(value: Value, n_sharps: int) -> Any:

@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline_lib.reports import plots
-from pipeline_lib.reports.content import ReportContent, Sample
+from pipeline_lib.reports.content import BaselineResult, ReportContent, RunResult, Sample
 from pipeline_lib.reports.engraving import engrave
 from pipeline_lib.reports.findings import best_baseline, findings, is_apart
 from pipeline_lib.reports.fonts.subset import FONT_PATH
@@ -51,13 +51,14 @@ def render_page(content: ReportContent) -> str:
     )
     environment.filters.update(number=_number, data_url=_data_url, count="{:,}".format)
     samples = [_shown(sample, number) for number, sample in enumerate(content.samples, start=1)]
+    results: list[RunResult | BaselineResult] = [*content.runs, *content.baselines]
     script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         content=content,
         t=translated,
         findings=_findings(content),
-        lowest_loss=min(row.test_loss for row in (*content.runs, *content.baselines)),
-        targets_differ=len({row.n_targets for row in (*content.runs, *content.baselines)}) > 1,
+        lowest_loss=min(result.test_loss for result in results),
+        targets_differ=len({result.n_targets for result in results}) > 1,
         figures=_figures(content),
         metrics=_metric_rows(content.metrics),
         metric_runs=list(content.metrics["run"].unique()),
@@ -72,29 +73,30 @@ def render_page(content: ReportContent) -> str:
 
 
 def _findings(content: ReportContent) -> list[Markup]:
-    """One paragraph per finding, in all languages."""
-    by_language = {
-        language: list(findings(content, texts_in(language))) for language in LANGUAGES
-    }
-    n_findings = len(by_language["en"])
-    return [
-        in_all_languages(lambda texts, number=number: by_language[texts.language][number])
-        for number in range(n_findings)
-    ]
+    """The paragraphs of the summary, each in all languages."""
+    by_language = {language: list(findings(content, texts_in(language))) for language in LANGUAGES}
+    n_paragraphs = len(by_language["en"])
+
+    def paragraph(number: int) -> Markup:
+        return in_all_languages(lambda texts: by_language[texts.language][number])
+
+    return [paragraph(number) for number in range(n_paragraphs)]
 
 
 def _figures(content: ReportContent) -> dict[str, Markup]:
     """Every plot with words in it, in all languages."""
     baseline = best_baseline(content)
-    drawings: dict[str, Callable[[Texts], str]] = {
-        "perplexity": lambda texts: plots.perplexity_by_length(content.runs, baseline, texts),
-        "loss": lambda texts: plots.loss_curves(content.runs, texts),
-        "metrics": lambda texts: plots.metric_intervals(content.metrics, texts),
-        "leaps": lambda texts: plots.leap_distribution(content.leaps, texts),
-    }
+
+    def drawn(draw: Callable[[Texts], str]) -> Markup:
+        return in_all_languages(lambda texts: Markup(draw(texts)))
+
     return {
-        name: in_all_languages(lambda texts, draw=draw: Markup(draw(texts)))
-        for name, draw in drawings.items()
+        "perplexity": drawn(
+            lambda texts: plots.perplexity_by_length(content.runs, baseline, texts)
+        ),
+        "loss": drawn(lambda texts: plots.loss_curves(content.runs, texts)),
+        "metrics": drawn(lambda texts: plots.metric_intervals(content.metrics, texts)),
+        "leaps": drawn(lambda texts: plots.leap_distribution(content.leaps, texts)),
     }
 
 
@@ -163,6 +165,8 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _leaves(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple) and any(isinstance(inner, Mapping) for inner in value):
+        yield from _leaves(dict(enumerate(value, start=1)), name)
     else:
         yield name, json.dumps(value, ensure_ascii=False)
 

@@ -41,7 +41,8 @@ _VARIABLES = {
 }
 """Colours that stand for variables of the style sheet."""
 
-_STYLE: dict[str, Any] = {
+# Any: matplotlib types the names of settings in one version and not in the next.
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "music-pipeline",
     "font.family": ["DejaVu Sans", "Droid Sans Fallback"],
@@ -103,7 +104,12 @@ def _loss_panel(axes: Axes, run: RunResult) -> None:
     axes.plot(history["epoch"], history["valid_loss"], color=SERIES[0])
     best = history[history["epoch"] == run.best_epoch]
     axes.plot(
-        best["epoch"], best["valid_loss"], "o", color=SERIES[0], markerfacecolor="none", markersize=7
+        best["epoch"],
+        best["valid_loss"],
+        "o",
+        color=SERIES[0],
+        markerfacecolor="none",
+        markersize=7,
     )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.set_title(run.name)
@@ -114,7 +120,9 @@ def perplexity_by_length(
 ) -> str:
     """Test perplexity of each run over sequence length, beside the n-gram model's."""
     columns = ("model", "learning_rate", "seq_length", "test_perplexity")
-    table = pd.DataFrame([[getattr(run, column) for column in columns] for run in runs], columns=columns)
+    table = pd.DataFrame(
+        [[getattr(run, column) for column in columns] for run in runs], columns=columns
+    )
     lengths = sorted(table["seq_length"].unique())
     table["position"] = table["seq_length"].map(lengths.index)
     with _style():
@@ -233,7 +241,9 @@ def piano_roll(notes: GridNotes, prompt_notes: int, name: str) -> str:
             axes.axvspan(0, given_until, color=BAND, linewidth=0)
         colours = [MUTED if number < prompt_notes else SERIES[0] for number in range(len(notes))]
         # A gap as wide as a sliver keeps repeated notes apart.
-        axes.barh(notes.pitch, notes.duration_step - 0.004 * end, left=starts, height=0.8, color=colours)
+        axes.barh(
+            notes.pitch, notes.duration_step - 0.004 * end, left=starts, height=0.8, color=colours
+        )
         axes.set_xlim(0, end)
         axes.set_ylim(lowest - 1.5, highest + 1.5)
         _mark_bars(axes, notes, end)

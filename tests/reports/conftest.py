@@ -67,14 +67,17 @@ def jig(make_melody: MakeMelody) -> GridNotes:
 def content(jig: GridNotes, tmp_path_factory: pytest.TempPathFactory) -> ReportContent:
     folder = tmp_path_factory.mktemp("samples")
     runs = tuple(
-        made_up_run(seq_length, loss) for seq_length, loss in ((25, 1.322), (50, 1.301), (100, 1.306))
+        made_up_run(seq_length, loss)
+        for seq_length, loss in ((25, 1.322), (50, 1.301), (100, 1.306))
     )
     names = [run.name for run in runs]
     return ReportContent(
         corpus=made_up_corpus(),
         runs=runs,
         baselines=tuple(
-            BaselineResult(f"ngram-{order}", order, loss, float(np.exp(loss)), 0.52 + order / 100, 41_802)
+            BaselineResult(
+                f"ngram-{order}", order, loss, float(np.exp(loss)), 0.52 + order / 100, 41_802
+            )
             for order, loss in ((1, 2.861), (4, 1.437), (6, 1.402))
         ),
         metrics=made_up_metrics(names),
@@ -134,7 +137,14 @@ def made_up_corpus() -> CorpusSummary:
 
 def made_up_metrics(runs: Sequence[str]) -> pd.DataFrame:
     rng = np.random.default_rng(5)
-    scale = {"bits": 2.6, "semitones": 17.0, "pitches": 1.0, "share": 0.5, "similarity": 0.8, "ratio": 0.4}
+    scale = {
+        "bits": 2.6,
+        "semitones": 17.0,
+        "pitches": 1.0,
+        "share": 0.5,
+        "similarity": 0.8,
+        "ratio": 0.4,
+    }
     rows = []
     for metric in METRICS.values():
         middle = scale[metric.unit] * rng.uniform(0.85, 1.1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 FONT_FOLDER = Path(__file__).parent
 FONT_PATH = FONT_FOLDER / "zh-subset.ttf"
@@ -29,8 +30,25 @@ def write_subset(full_font: Path) -> None:
     subsetter = subset.Subsetter(options)
     subsetter.populate(text=characters_needed())
     subsetter.subset(font)
+    _place_as_in_mainland_china(font)
     subset.save_font(font, str(FONT_PATH), options)
     font.close()
+
+
+def _place_as_in_mainland_china(font: Any) -> None:
+    """Move the marks that the font centres, as Taiwan does, to the side where its full stop is.
+
+    Opening brackets go to the other side, next to what they open.
+    """
+    names = font.getBestCmap()
+    margin = font["hmtx"][names[ord("。")]][1]
+    for mark in "，：；）（":
+        name = names[ord(mark)]
+        glyph, (width, _) = font["glyf"][name], font["hmtx"][name]
+        left = width - margin - (glyph.xMax - glyph.xMin) if mark == "（" else margin
+        glyph.coordinates.translate((left - glyph.xMin, 0))
+        glyph.recalcBounds(font["glyf"])
+        font["hmtx"][name] = (width, glyph.xMin)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,11 @@ const stored = {
   set(value) { try { localStorage.setItem("report-language", value); } catch { /* private window */ } },
 };
 
+const corpusName = document.title;
+
 function show(language) {
   document.documentElement.lang = language;
+  document.title = `${document.querySelector(`h1 [lang="${language}"]`).textContent} · ${corpusName}`;
   for (const button of document.querySelectorAll("[data-language]")) {
     button.setAttribute("aria-pressed", String(button.dataset.language === language));
   }

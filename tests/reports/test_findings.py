@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline_lib.reports.content import ReportContent, RunResult
+from pipeline_lib.reports.findings import findings, is_apart
+from pipeline_lib.reports.language import Texts
+from tests.reports.conftest import made_up_run
+
+
+def summary(content: ReportContent, language: str = "en") -> str:
+    return " ".join(findings(content, Texts(language)))
+
+
+def run_with(seq_length: int, loss: float, seed: int = 0) -> RunResult:
+    return replace(made_up_run(seq_length, loss), seed=seed)
+
+
+def test_a_better_network_is_said_to_be_better(content: ReportContent) -> None:
+    # exp(1.301) = 3.673 and exp(1.402) = 4.063: 9.6 % lower.
+    assert "test perplexity 3.67 against 4.06, 9.6 % lower" in summary(content)
+    assert "困惑度为 3.67，后者为 4.06，降低了 9.6 %" in summary(content, "zh")
+
+
+def test_a_worse_network_is_said_to_be_worse(content: ReportContent) -> None:
+    worse = replace(content, runs=(made_up_run(25, 1.5),))
+    text = summary(worse)
+    assert text.startswith("No network predicts the test pieces better")
+    assert "10.3 % higher" in text  # exp(1.5 - 1.402) = 1.103
+
+
+def test_without_a_baseline_nothing_is_compared(content: ReportContent) -> None:
+    assert "no n-gram model" in summary(replace(content, baselines=()))
+
+
+@pytest.mark.parametrize(
+    ("other_loss", "expected"),
+    [
+        (1.31, "Differences this small on one seed say nothing"),
+        (1.5, "it takes more seeds to tell"),
+    ],
+)
+def test_one_seed_is_never_trusted(
+    content: ReportContent, other_loss: float, expected: str
+) -> None:
+    runs = (made_up_run(25, 1.3), made_up_run(50, other_loss))
+    assert expected in summary(replace(content, runs=runs))
+
+
+@pytest.mark.parametrize(("spread", "verdict"), [(0.01, "is larger"), (0.3, "is no larger")])
+def test_several_seeds_are_held_against_their_spread(
+    content: ReportContent, spread: float, verdict: str
+) -> None:
+    runs = tuple(
+        run_with(length, loss + seed * spread, seed)
+        for length, loss in ((25, 1.3), (50, 1.4))
+        for seed in (0, 1)
+    )
+    text = summary(replace(content, runs=runs))
+    assert "25 has the lowest test perplexity" in text
+    assert verdict in text
+
+
+def test_one_length_shows_no_effect(content: ReportContent) -> None:
+    assert "Only one sequence length" in summary(replace(content, runs=content.runs[:1]))
+
+
+def test_metrics_that_lie_apart_are_named(content: ReportContent) -> None:
+    metrics = content.metrics.copy()
+    metrics[["generated_low", "generated_high"]] = metrics[["corpus_low", "corpus_high"]]
+    assert "In none of 14" in summary(replace(content, metrics=metrics))
+    of_best = (metrics["run"] == content.runs[1].name) & (metrics["metric"] == "polyphony")
+    metrics.loc[of_best, ["generated_low", "generated_high"]] = (8.0, 9.0)
+    assert "In 1 of 14" in summary(replace(content, metrics=metrics))
+    assert "do not overlap: Polyphony." in summary(replace(content, metrics=metrics))
+
+
+def test_unknown_intervals_are_not_apart() -> None:
+    assert is_apart(1, 2, 3, 4)
+    assert not is_apart(1, 3, 3, 4)
+    assert not is_apart(np.nan, np.nan, 3, 4)

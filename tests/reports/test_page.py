@@ -1,0 +1,222 @@
+"""The page as text, and in a browser without a network."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline_lib.reports.content import ReportContent
+from pipeline_lib.reports.language import texts_in
+from pipeline_lib.reports.page import render_page
+from pipeline_lib.reports.plots import loss_curves, piano_roll
+
+SCREENSHOTS = Path(__file__).parents[2] / "test-output"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Chromium as found in distributions; none of these weakens what is tested.
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+
+@pytest.fixture(scope="session")
+def html(content: ReportContent) -> str:
+    return render_page(content)
+
+
+def test_same_content_same_bytes(content: ReportContent, html: str) -> None:
+    assert render_page(content) == html
+
+
+def test_nothing_is_loaded_from_elsewhere(html: str) -> None:
+    assert "default-src 'none'" in html
+    links = re.findall(r"""(?:\s(?:src|href)="|url\(["']?)([^"')]+)""", html)
+    assert {link[:5] for link in links if not link.startswith("#")} == {"data:"}
+
+
+def test_texts_from_files_are_escaped(html: str) -> None:
+    assert "<script>alert(1)" not in html
+    assert "<img src=x" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;.mid" in html
+
+
+def test_ids_are_unique(html: str) -> None:
+    ids = re.findall(r'\sid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+
+
+def test_unequal_targets_are_pointed_out(content: ReportContent, html: str) -> None:
+    warning = texts_in("en")("results.unequal")
+    assert warning not in html
+    first, *others = content.runs
+    unequal = replace(content, runs=(replace(first, n_targets=1), *others), samples=())
+    assert warning in render_page(unequal)
+
+
+def test_a_report_of_next_to_nothing(content: ReportContent) -> None:
+    metrics = content.metrics.query(f"run == '{content.runs[0].name}'").copy()
+    metrics.loc[:, "generated_low":"generated_high"] = np.nan
+    sparse = replace(
+        content,
+        runs=content.runs[:1],
+        baselines=(),
+        metrics=metrics,
+        samples=(),
+        corpus=replace(content.corpus, rejects=()),
+    )
+    html = render_page(sparse)
+    assert "No file was rejected." in html
+    assert "nan" not in re.sub(r"data:[^)\"]+", "", html).lower().split("<main>")[1]
+
+
+def test_plots_take_text_fonts_and_colours_from_the_page(content: ReportContent) -> None:
+    svg = loss_curves(content.runs, texts_in("zh"))
+    assert "训练轮次" in svg
+    assert "var(--series-1)" in svg
+    assert "font-family" not in svg
+    assert loss_curves(content.runs, texts_in("zh")) == svg
+    ET.fromstring(svg)
+
+
+def test_a_silent_piano_roll(content: ReportContent) -> None:
+    notes = content.samples[0].notes
+    empty = np.empty(0, dtype=np.int64)
+    silent = replace(notes, onset_step=empty, duration_step=empty, pitch=empty)
+    ET.fromstring(piano_roll(silent, 0, "silent"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=BROWSER_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser: Any) -> Iterator[Any]:
+    """A tab without network; errors and requests are collected on ``tab.problems``."""
+    context = browser.new_context(
+        offline=True, locale="en-GB", viewport={"width": 1280, "height": 900}
+    )
+    tab = context.new_page()
+    tab.problems = []
+    tab.on("console", lambda message: tab.problems.append(message.text))
+    tab.on("pageerror", lambda error: tab.problems.append(str(error)))
+    tab.on(
+        "request",
+        lambda request: (
+            request.url.startswith(("file:", "data:")) or tab.problems.append(request.url)
+        ),
+    )
+    yield tab
+    assert tab.problems == []
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def page_url(html: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(html, encoding="utf-8")
+    return path.as_uri()
+
+
+VISIBLE_TEXT = """language => [...document.querySelectorAll(`main [lang="${language}"]`)]
+    .filter(element => element.checkVisibility()).length"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("query", "shown", "hidden"), [("en", "en", "zh-CN"), ("zh", "zh-CN", "en")]
+)
+def test_one_language_is_shown_completely(
+    tab: Any, page_url: str, query: str, shown: str, hidden: str
+) -> None:
+    tab.goto(f"{page_url}?lang={query}")
+    assert tab.evaluate("document.documentElement.lang") == shown
+    assert tab.evaluate(VISIBLE_TEXT, shown) > 100
+    assert tab.evaluate(VISIBLE_TEXT, hidden) == 0
+    SCREENSHOTS.mkdir(exist_ok=True)
+    tab.screenshot(path=SCREENSHOTS / f"report-{query}.png", full_page=True)
+
+
+@pytest.mark.slow
+def test_chinese_page_has_no_english_sentence(tab: Any, page_url: str) -> None:
+    tab.goto(f"{page_url}?lang=zh")
+    text = tab.evaluate("document.querySelector('main').innerText")
+    english = re.findall(r"\b(?:the|of|and|is)\b", text)
+    assert english == []
+
+
+@pytest.mark.slow
+def test_language_follows_the_browser_and_is_remembered(tab: Any, page_url: str) -> None:
+    tab.goto(page_url)
+    assert tab.evaluate("document.documentElement.lang") == "en"
+    tab.get_by_role("button", name="中文").click()
+    assert tab.evaluate(VISIBLE_TEXT, "en") == 0
+    tab.goto("about:blank")
+    tab.goto(page_url)
+    assert tab.evaluate("document.documentElement.lang") == "zh-CN"
+
+
+def wait_until(tab: Any, condition: str) -> None:
+    """Playwright's own waiting evaluates text inside the page, which the page forbids."""
+    for _ in range(50):
+        if tab.evaluate(condition):
+            return
+        tab.wait_for_timeout(100)
+    pytest.fail(f"still not so after 5 s: {condition}")
+
+
+@pytest.mark.slow
+def test_sound_plays_and_the_score_follows(tab: Any, page_url: str) -> None:
+    tab.goto(page_url)
+    tab.evaluate("document.querySelectorAll('audio')[1].play()")
+    wait_until(tab, "document.querySelectorAll('audio')[1].currentTime > 0.3")
+    assert tab.locator(".sample").nth(1).locator(".lit").count() == 1
+    tab.locator(".time").first.click(position={"x": 400, "y": 40})
+    wait_until(tab, "document.querySelectorAll('audio')[0].currentTime > 3")
+    assert tab.evaluate("document.querySelectorAll('audio')[1].paused")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("label", "suffix"), [("MIDI", "mid"), ("MusicXML", "musicxml"), ("MP3", "mp3")]
+)
+def test_files_can_be_saved(
+    tab: Any, page_url: str, content: ReportContent, label: str, suffix: str
+) -> None:
+    tab.goto(f"{page_url}?lang=en")
+    with tab.expect_download() as download:
+        tab.locator(".downloads").first.get_by_text(label, exact=True).locator(
+            "visible=true"
+        ).click()
+    sample = content.samples[0]
+    expected = {"mid": sample.midi, "musicxml": sample.musicxml.encode(), "mp3": sample.mp3}
+    assert download.value.suggested_filename == f"{sample.run}-1.{suffix}"
+    assert Path(download.value.path()).read_bytes() == expected[suffix]
+
+
+@pytest.mark.slow
+def test_a_telephone_scrolls_in_one_direction(tab: Any, page_url: str) -> None:
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto(page_url)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390

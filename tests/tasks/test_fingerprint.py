@@ -1,0 +1,179 @@
+"""Which edits change which stages' fingerprints, on a copy of the real code."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks import fingerprint as module
+from tests.conftest import REPOSITORY
+
+STAGES = {
+    "scan": "scan",
+    "ingest": "ingest",
+    "split": "split",
+    "encode": "encode",
+    "index_windows": "index_windows",
+    "fit_ngram": "fit_ngram",
+    "score_ngram": "score",
+    "train": "train",
+    "score": "score",
+    "generate": "generate",
+    "evaluate": "evaluate",
+    "write_report": "write_report",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the code that may be edited."""
+    for package in module.PROJECT_PACKAGES:
+        shutil.copytree(REPOSITORY / package, tmp_path / package)
+    monkeypatch.setattr(module, "_PROJECT_ROOT", tmp_path)
+    _forget()
+    yield tmp_path
+    _forget()
+
+
+def _forget() -> None:
+    for cached in (module.fingerprint, module._load, module._source):
+        cached.cache_clear()
+
+
+def fingerprints() -> dict[str, dict[str, str]]:
+    _forget()
+    return {stage: module.fingerprint(f"tasks.{file}", stage) for stage, file in STAGES.items()}
+
+
+def changed_by(edit: Callable[[], None]) -> set[str]:
+    before = fingerprints()
+    edit()
+    after = fingerprints()
+    return {stage for stage in STAGES if before[stage] != after[stage]}
+
+
+def replace(path: Path, old: str, new: str) -> Callable[[], None]:
+    def edit() -> None:
+        text = path.read_text(encoding="utf-8")
+        assert old in text, f"{old!r} is no longer in {path.name}: mend this test"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return edit
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_reaches_its_own_function(stage: str) -> None:
+    assert f"tasks.{STAGES[stage]}.{stage}" in module.fingerprint(f"tasks.{STAGES[stage]}", stage)
+
+
+def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
+    path = project / "pipeline_lib" / "notes" / "midi.py"
+
+    def edit() -> None:
+        text = path.read_text(encoding="utf-8")
+        text = text.replace('"""', '"""Reworded. ').replace("\nimport ", "\n# why\nimport ")
+        text = text.replace('"""Reworded. \n', '"""\n')  # leave closing quotes as they are
+        path.write_text(f"# a comment\n{text}\n\n# the end\n", encoding="utf-8")
+
+    assert changed_by(edit) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stages"),
+    [
+        ("notes/midi_checks.py", "def check_midi(", "def check_midi(_extra, ", {"ingest"}),
+        ("evaluation/pitch.py", "def leap_rate(", "def leap_rate(_extra, ", {"evaluate"}),
+        ("notes/splits.py", "_REASONS_SHOWN = 3", "_REASONS_SHOWN = 4", {"split"}),
+        ("models/sampling.py", "def choose(", "def choose(_extra, ", {"generate"}),
+        ("models/training.py", "_VALID_BATCH_TOKENS = 12_800", "_VALID_BATCH_TOKENS = 1", {"train"}),
+        ("reports/plots.py", "import", "import math\nX = math.pi\nimport", set()),
+        (
+            "models/lstm.py",
+            "def build_lstm(",
+            "def build_lstm(_extra, ",
+            {"train", "score", "generate"},
+        ),
+    ],
+)
+def test_an_edited_definition_changes_the_stages_that_reach_it(
+    project: Path, file: str, old: str, new: str, stages: set[str]
+) -> None:
+    assert changed_by(replace(project / "pipeline_lib" / file, old, new)) == stages
+
+
+def test_a_setting_that_only_generation_reads_does_not_touch_training(project: Path) -> None:
+    edit = replace(project / "pipeline_lib" / "config.py", "class GenerateConfig(", "class GenerateConfig(object, ")
+    assert "generate" in changed_by(edit)
+    assert "train" not in changed_by(edit)
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setattr(module, "_PROJECT_ROOT", tmp_path)
+    _forget()
+    yield tmp_path
+    _forget()
+
+
+@pytest.mark.parametrize(
+    ("imports", "use"),
+    [
+        ("from pipeline_lib.a import f", "f()"),
+        ("from pipeline_lib.a import f as g", "g()"),
+        ("from pipeline_lib import a", "a.f()"),
+        ("import pipeline_lib.a", "pipeline_lib.a.f()"),
+        ("import pipeline_lib.a as x", "x.f()"),
+        ("from pipeline_lib.b import f", "f()"),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True], ids=["at the top", "in the function"])
+def test_names_are_followed_through_every_kind_of_import(
+    toy: Path, imports: str, use: str, inside: bool
+) -> None:
+    top, body = ("", f"    {imports}\n") if inside else (f"{imports}\n", "")
+    files = {
+        "pipeline_lib/__init__.py": "",
+        "pipeline_lib/a.py": "LIMIT = 3\ndef f():\n    return LIMIT\ndef unused():\n    return 1\n",
+        "pipeline_lib/b.py": "from pipeline_lib.a import f\n",
+        "tasks/__init__.py": "",
+        "tasks/t.py": f"{top}def t():\n{body}    return {use}\n",
+    }
+    write(toy, files)
+    found = module.fingerprint("tasks.t", "t")
+    assert set(found) == {"tasks.t.t", "pipeline_lib.a.f", "pipeline_lib.a.LIMIT"}
+
+
+def test_a_module_used_as_a_value_counts_whole(toy: Path) -> None:
+    files = {
+        "pipeline_lib/__init__.py": "",
+        "pipeline_lib/a.py": "def f():\n    return 1\ndef g():\n    return 2\n",
+        "tasks/__init__.py": "",
+        "tasks/t.py": "from pipeline_lib import a\ndef t():\n    return [getattr(a, n) for n in 'fg']\n",
+    }
+    write(toy, files)
+    assert {"pipeline_lib.a.f", "pipeline_lib.a.g"} <= set(module.fingerprint("tasks.t", "t"))
+
+
+def test_statements_that_run_on_import_count(toy: Path) -> None:
+    code = "def f():\n    return REGISTRY\nREGISTRY = {}\nREGISTRY['x'] = 1\nprint('side effect')\n"
+    files = {
+        "pipeline_lib/__init__.py": "",
+        "pipeline_lib/a.py": code,
+        "tasks/__init__.py": "",
+        "tasks/t.py": "from pipeline_lib.a import f\ndef t():\n    return f()\n",
+    }
+    write(toy, files)
+    before = module.fingerprint("tasks.t", "t")
+    write(toy, {"pipeline_lib/a.py": code.replace("= 1", "= 2")})
+    _forget()
+    assert module.fingerprint("tasks.t", "t") != before

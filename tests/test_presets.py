@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import shlex
+from typing import get_args
+
+import pytest
+
+from pipeline_lib.config import PipelineConfig
+from pipeline_lib.errors import ConfigError
+from pipeline_lib.presets import PresetName, as_command, build_config
+
+
+@pytest.mark.parametrize("preset", get_args(PresetName))
+def test_every_preset_is_valid(preset: PresetName) -> None:
+    assert isinstance(build_config(preset), PipelineConfig)
+
+
+def test_settings_replace_values_by_dotted_name() -> None:
+    config = build_config("quick", {"generate.temperature": 0.8, "windows.seq_lengths": [25]})
+    assert config.generate.temperature == 0.8
+    assert config.windows.seq_lengths == (25,)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"generate.temprature": 1}, "unknown setting 'generate.temprature'"),
+        ({"nothing": 1}, "unknown setting 'nothing'"),
+        ({"generate.temperature": -1}, "generate.temperature = -1: input should be greater than 0"),
+        ({"train.max_epochs": "many"}, "train.max_epochs = 'many'"),
+        ({"windows.seq_lengths": []}, "windows.seq_lengths"),
+    ],
+)
+def test_wrong_settings_are_named_with_their_value(settings: dict, problem: str) -> None:  # type: ignore[type-arg]
+    with pytest.raises(ConfigError, match=problem.replace(".", r"\.")):
+        build_config("quick", settings)
+
+
+def test_an_unknown_preset_is_refused() -> None:
+    with pytest.raises(ConfigError, match="unknown preset 'slow'"):
+        build_config("slow")  # type: ignore[arg-type]
+
+
+def test_the_grid_has_every_combination_once() -> None:
+    config = build_config(
+        "quick", {"train.learning_rates": [0.01, 0.001], "train.seeds": [0, 1]}
+    )
+    names = [run.name for run in config.runs]
+    assert len(names) == len(set(names)) == 3 * 2 * 2
+    assert "lstm3x128-L25-lr0.01-s1" in names
+
+
+def test_the_command_in_the_report_gives_the_same_settings() -> None:
+    config = build_config("full", {"generate.temperature": 0.7, "train.seeds": [3]})
+    words = shlex.split(as_command("my tunes", config))
+    assert words[:6] == ["music-pipeline", "run", "--corpus", "my tunes", "--preset", "full"]
+    assert words[6:] == ["--set", "train.seeds=[3]", "--set", "generate.temperature=0.7"]
