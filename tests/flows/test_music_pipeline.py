@@ -1,0 +1,198 @@
+"""The real flow, with real Prefect and TensorFlow, on a tiny corpus: what runs, what is cached, and why.
+
+The tests build on each other's artifacts: each changes one thing, looks at the plan, and puts it back.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from flows.execution import PlannedCall
+from flows.inspection import inspect_artifact
+from flows.journal import CACHED, Journal, load_journal
+from flows.running import plan_flow
+from pipeline_lib.artifacts import ArtifactStore
+from pipeline_lib.errors import CorpusError
+from tests.flows.conftest import N_TUNES, TINY, write_tune
+
+pytestmark = [
+    pytest.mark.integration,
+    # Prefect's own code warns and leaves sockets to the garbage collector.
+    pytest.mark.filterwarnings("ignore"),
+]
+
+
+def run(corpus: Path, artifacts: Path, **settings: object) -> Journal:
+    from flows.music_pipeline import music_pipeline
+
+    music_pipeline(
+        corpus=str(corpus), preset="tiny", settings={**TINY, **settings}, artifacts=str(artifacts)
+    )
+    journal = load_journal(ArtifactStore(artifacts))
+    assert journal is not None
+    return journal
+
+
+def plan(corpus: Path, artifacts: Path, **settings: object) -> dict[str, PlannedCall]:
+    calls = plan_flow(str(corpus), "tiny", {**TINY, **settings}, artifacts)
+    return {call.stage: call for call in calls}
+
+
+def would_run(calls: dict[str, PlannedCall]) -> dict[str, list[str]]:
+    """Stage names by planned state, cached ones left out."""
+    found: dict[str, list[str]] = {}
+    for label, call in calls.items():
+        if call.state != "cached":
+            found.setdefault(call.state, []).append(label.partition("/")[0])
+    return found
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("results") / "artifacts"
+
+
+@pytest.fixture(scope="module")
+def first(corpus: Path, artifacts: Path, prefect_server: None) -> Journal:
+    return run(corpus, artifacts)
+
+
+def artifact_of(journal: Journal, label: str) -> str:
+    return next(entry.artifact for entry in journal.stages if entry.stage.startswith(label))
+
+
+def test_the_first_run_runs_every_stage_and_ends_in_a_report(first: Journal) -> None:
+    assert first.state == "completed"
+    assert {entry.state for entry in first.stages} == {"ran"}
+    page = Path(first.report).read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    names = [row["name"] for row in first.results]
+    assert [name.partition("-lr")[0] for name in names[:2]] == ["lstm1x16-L4", "lstm1x16-L8"]
+    assert names[2].endswith("-gram")
+    assert len({row["n_targets"] for row in first.results}) == 1
+
+
+def test_bad_files_are_named_with_their_reasons(first: Journal, artifacts: Path) -> None:
+    table = pq.read_table(artifacts / artifact_of(first, "split") / "pieces.parquet")
+    rows = {row["path"]: row for row in table.to_pylist()}
+    reasons = {path: row["reject_reason"] for path, row in rows.items() if row["reject_reason"]}
+    assert reasons == {"x.mid": "not_music", "empty.mid": "empty_file", "half.mid": "truncated"}
+    page = Path(first.report).read_text(encoding="utf-8")
+    assert all(path in page for path in reasons)
+
+
+def test_a_second_run_runs_nothing(first: Journal, corpus: Path, artifacts: Path) -> None:
+    again = run(corpus, artifacts)
+    assert {(entry.state, entry.reason) for entry in again.stages} == {("cached", CACHED)}
+    assert [e.artifact for e in again.stages] == [e.artifact for e in first.stages]
+    assert again.results == first.results
+
+
+def test_after_touching_nothing_nothing_would_run(
+    first: Journal, corpus: Path, artifacts: Path
+) -> None:
+    assert would_run(plan(corpus, artifacts)) == {}
+
+
+def test_a_moved_corpus_is_the_same_corpus(
+    first: Journal, corpus: Path, artifacts: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / corpus.name
+    shutil.copytree(corpus, moved)
+    assert would_run(plan(moved, artifacts)) == {}
+
+
+def test_an_edited_file_runs_its_shard_and_what_depends_on_it(
+    first: Journal, corpus: Path, artifacts: Path, tmp_path: Path
+) -> None:
+    edited = tmp_path / corpus.name
+    shutil.copytree(corpus, edited)
+    # The new content must fall into the old one's bucket, or two shards would change: try until it does.
+    before = plan(corpus, artifacts)
+    for seed in range(100, 300):
+        write_tune(edited / "tune-03.mid", seed)
+        calls = plan(edited, artifacts)
+        running = would_run(calls)
+        if set(calls) == set(before) and Counter(running["run"]) == {"scan": 1, "ingest": 1}:
+            break
+    else:
+        pytest.fail("no edit stayed in its bucket")
+    assert "changed: tune-03.mid" in calls["scan"].reason
+    dependents = {"split", "encode", "index_windows", "fit_ngram", "score", "train", "generate"}
+    assert set(running["run-if-changed"]) == dependents | {"evaluate", "write_report"}
+
+
+def test_another_temperature_touches_nothing_before_generation(
+    first: Journal, corpus: Path, artifacts: Path
+) -> None:
+    calls = plan(corpus, artifacts, **{"generate.temperature": 0.5})
+    running = would_run(calls)
+    assert Counter(running["run"]) == {"generate": 2, "write_report": 1}
+    assert Counter(running["run-if-changed"]) == {"evaluate": 2}
+    reasons = {call.reason for call in calls.values() if call.stage.startswith("generate/")}
+    assert reasons == {"config.temperature 1.0 -> 0.5"}
+
+
+@pytest.mark.parametrize("damage", ["delete", "corrupt"])
+def test_a_damaged_artifact_is_made_again_and_only_it(
+    first: Journal, corpus: Path, artifacts: Path, damage: str
+) -> None:
+    folder = artifacts / artifact_of(first, "train/")
+    if damage == "delete":
+        shutil.rmtree(folder)
+    else:
+        weights = folder / "weights.npz"
+        weights.write_bytes(weights.read_bytes()[:-7] + b"garbage")
+    running = would_run(plan(corpus, artifacts))
+    assert running["run"] == ["train"]
+    # Of the two networks' dependents only this one's might change.
+    assert Counter(running["run-if-changed"]) == {
+        "score": 1,
+        "generate": 1,
+        "evaluate": 1,
+        "write_report": 1,
+    }
+    healed = run(corpus, artifacts)
+    ran = [entry for entry in healed.stages if entry.state == "ran"]
+    # Training is deterministic: the same weights come out, so nothing after them has to run.
+    assert [entry.stage.partition("/")[0] for entry in ran] == ["train"]
+    assert ran[0].reason == "its artifact was missing or damaged"
+
+
+def test_inspect_leads_back_to_the_midi_files(
+    first: Journal, corpus: Path, artifacts: Path
+) -> None:
+    results = artifacts / artifact_of(first, "write_report") / "results.parquet"
+    inspection = inspect_artifact(results, artifacts, n_rows=2)
+    (file,) = inspection.files
+    assert (file.n_rows, len(file.rows)) == (3, 2)
+    assert file.schema["test_perplexity"] == "double"
+    assert inspection.lineage[0].stage == "write_report"
+    assert {"train", "encode", "ingest", "scan"} <= {step.stage for step in inspection.lineage}
+    assert inspection.sources == sorted(path.name for path in corpus.iterdir())
+
+    shard = artifacts / artifact_of(first, "ingest/") / "notes.parquet"
+    of_shard = inspect_artifact(shard, artifacts, n_rows=1).sources
+    assert of_shard
+    assert set(of_shard) < set(inspection.sources)
+
+
+def test_a_folder_without_a_usable_file_ends_in_one_clear_error(
+    artifacts: Path, tmp_path: Path, prefect_server: None
+) -> None:
+    (tmp_path / "a.mid").write_text("no")
+    (tmp_path / "b.mid").write_bytes(b"")
+    with pytest.raises(CorpusError, match="no usable file among 2") as caught:
+        run(tmp_path, tmp_path / "results")
+    assert "a.mid" in str(caught.value)
+    assert "to fix it" in str(caught.value)
+
+
+def test_the_corpus_had_as_many_pieces_as_it_should(first: Journal, artifacts: Path) -> None:
+    table = pq.read_table(artifacts / artifact_of(first, "encode") / "pieces.parquet")
+    assert table.num_rows == N_TUNES
