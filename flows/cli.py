@@ -6,20 +6,16 @@ Each command imports what it needs when it is called: ``--help`` must not wait f
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter
 
 from pipeline_lib.errors import ConfigError, PipelineError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from flows.journal import Journal
 
 app = App(
     name="music-pipeline",
@@ -29,84 +25,95 @@ app = App(
 
 _SETTINGS = Group("Settings", help="What is not set keeps the preset's value.")
 
-Corpus = Annotated[
-    str, Parameter(help="Name of the bundled corpus, or path of a folder of MIDI or scores.")
-]
-Preset = Annotated[
-    Literal["quick", "full", "tiny"],
-    Parameter(group=_SETTINGS, help="quick: minutes on two cores; full: hours; tiny: to see it run."),
-]
-SeqLengths = Annotated[
-    list[int] | None,
-    Parameter(
-        name="--seq-length", group=_SETTINGS, help="Input tokens per window; repeat it for more runs."
-    ),
-]
-LearningRates = Annotated[
-    list[float] | None,
-    Parameter(
-        name="--learning-rate", group=_SETTINGS, help="Adam's learning rate; repeat it for more runs."
-    ),
-]
-Temperature = Annotated[
-    float | None, Parameter(group=_SETTINGS, help="Sampling temperature: lower is safer.")
-]
-Prompt = Annotated[
-    str | None, Parameter(group=_SETTINGS, help="A MIDI or score file whose opening is continued.")
-]
-Settings = Annotated[
-    list[str] | None,
-    Parameter(
-        name="--set",
-        group=_SETTINGS,
-        help="Any setting by name, such as train.max_epochs=20; repeat it for more.",
-    ),
-]
+DEFAULT_CORPUS = "ryans-mammoth"
+DEFAULT_ARTIFACTS = Path("artifacts")
+
 Artifacts = Annotated[Path, Parameter(help="Folder that results are kept in.")]
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON for programs.")]
 
-DEFAULT_CORPUS = "ryans-mammoth"
-DEFAULT_ARTIFACTS = Path("artifacts")
+
+def _setting(help_text: str, name: str | None = None) -> Parameter:
+    return Parameter(name=name, group=_SETTINGS, negative_iterable=(), help=help_text)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Experiment:
+    """What to run: shared by the commands that run and that plan."""
+
+    corpus: Annotated[
+        str, Parameter(help="Name of the bundled corpus, or path of a folder of MIDI or scores.")
+    ] = DEFAULT_CORPUS
+    preset: Annotated[
+        Literal["quick", "full", "tiny"],
+        _setting("quick: minutes on two cores; full: hours; tiny: to see it run."),
+    ] = "quick"
+    seq_lengths: Annotated[
+        tuple[int, ...], _setting("Input tokens per window; a run for each.", "--seq-length")
+    ] = ()
+    learning_rates: Annotated[
+        tuple[float, ...], _setting("Adam's learning rate; a run for each.", "--learning-rate")
+    ] = ()
+    temperature: Annotated[
+        float | None, _setting("Sampling temperature: lower is safer.")
+    ] = None
+    prompt: Annotated[
+        Path | None, _setting("A MIDI or score file whose opening is continued.")
+    ] = None
+    assignments: Annotated[
+        tuple[str, ...], _setting("Any setting by name, such as train.max_epochs=20.", "--set")
+    ] = ()
+
+    def settings(self) -> dict[str, Any]:
+        """Settings by dotted name; a value of ``--set`` is JSON where it can be, otherwise text."""
+        settings: dict[str, Any] = {}
+        for assignment in self.assignments:
+            name, equals, value = assignment.partition("=")
+            if not equals:
+                raise ConfigError(f"--set {assignment!r} has no value", remedy="write --set name=value")
+            settings[name.strip()] = _parse_value(value.strip())
+        if self.seq_lengths:
+            settings["windows.seq_lengths"] = list(self.seq_lengths)
+        if self.learning_rates:
+            settings["train.learning_rates"] = list(self.learning_rates)
+        if self.temperature is not None:
+            settings["generate.temperature"] = self.temperature
+        if self.prompt is not None:
+            settings["generate.prompt"] = str(self.prompt.resolve())
+        return settings
+
+
+_DEFAULT_EXPERIMENT = Experiment()
 
 
 @app.command
 def run(
     *,
-    corpus: Corpus = DEFAULT_CORPUS,
-    preset: Preset = "quick",
-    seq_length: SeqLengths = None,
-    learning_rate: LearningRates = None,
-    temperature: Temperature = None,
-    prompt: Prompt = None,
-    set_: Settings = None,
+    experiment: Experiment = _DEFAULT_EXPERIMENT,
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
     as_json: Json = False,
 ) -> None:
     """Run the whole pipeline; stages whose inputs have not changed are taken from the cache."""
     from flows.running import run_flow
+    from flows.summaries import print_outcome
     from flows.terminal import make_console
 
-    settings = _settings(seq_length, learning_rate, temperature, prompt, set_)
     started = time.perf_counter()
-    journal = run_flow(corpus, preset, settings, artifacts)
+    try:
+        journal = run_flow(experiment.corpus, experiment.preset, experiment.settings(), artifacts)
+    finally:
+        # Prefect says good-bye while the process ends, when the terminal is ours again.
+        logging.disable()
     if as_json:
-        _print_json(_as_dict(journal))
+        _print_json(asdict(journal))
     else:
-        from flows.summaries import print_outcome
-
         print_outcome(make_console(), journal, time.perf_counter() - started)
 
 
 @app.command
 def plan(
     *,
-    corpus: Corpus = DEFAULT_CORPUS,
-    preset: Preset = "quick",
-    seq_length: SeqLengths = None,
-    learning_rate: LearningRates = None,
-    temperature: Temperature = None,
-    prompt: Prompt = None,
-    set_: Settings = None,
+    experiment: Experiment = _DEFAULT_EXPERIMENT,
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
     as_json: Json = False,
 ) -> None:
@@ -119,8 +126,7 @@ def plan(
     from flows.summaries import print_plan
     from flows.terminal import make_console
 
-    settings = _settings(seq_length, learning_rate, temperature, prompt, set_)
-    calls = plan_flow(corpus, preset, settings, artifacts)
+    calls = plan_flow(experiment.corpus, experiment.preset, experiment.settings(), artifacts)
     if as_json:
         _print_json({"stages": [asdict(call) for call in calls]})
     else:
@@ -142,7 +148,7 @@ def status(*, artifacts: Artifacts = DEFAULT_ARTIFACTS, as_json: Json = False) -
             "nothing has run here yet", path=artifacts, remedy="run `music-pipeline run` first"
         )
     if as_json:
-        _print_json(_as_dict(journal))
+        _print_json(asdict(journal))
     else:
         print_status(make_console(), journal)
 
@@ -183,40 +189,11 @@ def doctor(*, as_json: Json = False) -> None:
         sys.exit(1)
 
 
-def _settings(
-    seq_lengths: list[int] | None,
-    learning_rates: list[float] | None,
-    temperature: float | None,
-    prompt: str | None,
-    assignments: list[str] | None,
-) -> dict[str, Any]:
-    """Settings by dotted name; a value in ``--set`` is JSON where it can be, otherwise text."""
-    settings: dict[str, Any] = {}
-    for assignment in assignments or []:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise ConfigError(
-                f"--set {assignment!r} has no value", remedy="write --set name=value"
-            )
-        settings[name.strip()] = _parse_value(value.strip())
-    named = {
-        "windows.seq_lengths": seq_lengths,
-        "train.learning_rates": learning_rates,
-        "generate.temperature": temperature,
-        "generate.prompt": str(Path(prompt).resolve()) if prompt else None,
-    }
-    return settings | {name: value for name, value in named.items() if value is not None}
-
-
 def _parse_value(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _as_dict(journal: Journal) -> dict[str, Any]:
-    return asdict(journal)
 
 
 def _print_json(value: Any) -> None:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, runtime
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import Field
 
 from flows.execution import Executor, PrefectExecutor
 from flows.journal import Journal, artifacts_by_label, load_journal
@@ -138,30 +137,31 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
     log_prints=False,
 )
 def music_pipeline(
-    corpus: Annotated[
-        str, Field(description="Name of the bundled corpus, or path of a folder of MIDI or scores.")
-    ] = DEFAULT_CORPUS,
-    preset: Annotated[
-        PresetName, Field(description="Settings to start from: quick (minutes), full (hours), tiny.")
-    ] = "quick",
-    seq_lengths: Annotated[
-        list[int] | None, Field(description="Input tokens per window; a run for each. Preset's if empty.")
-    ] = None,
-    learning_rates: Annotated[
-        list[float] | None, Field(description="Learning rates of Adam; a run for each. Preset's if empty.")
-    ] = None,
-    temperature: Annotated[
-        float | None, Field(description="Sampling temperature: lower is safer. Preset's if empty.")
-    ] = None,
-    settings: Annotated[
-        dict[str, Any] | None,
-        Field(description='Any other settings by dotted name, such as {"train.max_epochs": 20}.'),
-    ] = None,
-    artifacts: Annotated[str, Field(description="Folder that results are kept in.")] = "artifacts",
+    corpus: str = DEFAULT_CORPUS,
+    preset: PresetName = "quick",
+    seq_lengths: list[int] | None = None,
+    learning_rates: list[float] | None = None,
+    temperature: float | None = None,
+    settings: dict[str, Any] | None = None,
+    artifacts: str = "artifacts",
 ) -> str:
+    # Prefect's page takes the parameters' descriptions from a docstring in Google's format, and no other.
     """Turn a folder of music into trained sequence models, new music and a report.
 
-    Stages whose inputs have not changed are taken from the cache. Returns the path of the report.
+    Stages whose inputs have not changed are taken from the cache.
+
+    Args:
+        corpus: Name of the bundled corpus, or path of a folder of MIDI or scores.
+        preset: Settings to start from. quick: minutes on two cores; full: hours; tiny: to see it run.
+        seq_lengths: Input tokens per window; a run for each. The preset's if empty.
+        learning_rates: Learning rates of Adam, each above 0 and at most 1; a run for each. The preset's
+            if empty.
+        temperature: Sampling temperature, above 0 and at most 5; lower is safer. The preset's if empty.
+        settings: Any other settings by dotted name, such as {"train.max_epochs": 20}.
+        artifacts: Folder that results are kept in; relative to the project's directory.
+
+    Returns:
+        Path of the report.
     """
     overrides = dict(settings or {})
     for name, value in (

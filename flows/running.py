@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -14,8 +13,10 @@ from flows.journal import Journal, artifacts_by_label, load_journal
 from flows.terminal import ProgressDisplay, quiet_output
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.errors import ArtifactError, PipelineError
+from pipeline_lib.notes.corpus import list_sources, scan_corpus
 from pipeline_lib.presets import PresetName, build_config
-from tasks.progress import add_listener
+from tasks.prepare import prepare
+from tasks.progress import add_listener, reporter
 
 if TYPE_CHECKING:
     from flows.execution import PlannedCall
@@ -38,6 +39,8 @@ def run_flow(
     with quiet_output(log) as console, ProgressDisplay(console) as display:
         stop_listening = add_listener(display)
         try:
+            # Prefect takes seconds to start: what can be refused is refused before.
+            list_sources(prepare(corpus, progress=reporter("prepare")))
             with display.waiting("start Prefect"):
                 music_pipeline = _load_flow()
             with _explained(log):
@@ -46,8 +49,6 @@ def run_flow(
                 )
         finally:
             stop_listening()
-            # Prefect says good-bye when the process exits, after the terminal is ours again.
-            logging.getLogger("prefect").setLevel(logging.CRITICAL)
     journal = load_journal(ArtifactStore(artifacts))
     assert journal is not None, "the flow saves its journal before it ends"
     return journal
@@ -63,9 +64,6 @@ def plan_flow(
         try:
             from flows.execution import Planner
             from flows.music_pipeline import experiment
-            from pipeline_lib.notes.corpus import scan_corpus
-            from tasks.prepare import prepare
-            from tasks.progress import reporter
 
             store = ArtifactStore(artifacts)
             planner = Planner(store, artifacts_by_label(load_journal(store)))

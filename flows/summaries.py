@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ def print_outcome(console: Console, journal: Journal, seconds: float) -> None:
         )
     else:
         console.print(f"\nNothing to do: every stage is cached ({seconds:.0f} s).\n")
-        _print_calls(console, [(e.stage, e.state, e.reason) for e in journal.stages])
+        _print_entries(console, journal)
     console.print(_results_table(journal.results))
     console.print(f"\nReport: {journal.report}", soft_wrap=True, markup=False)
 
@@ -58,7 +58,7 @@ def print_status(console: Console, journal: Journal) -> None:
     console.print(
         f"{journal.corpus}: {journal.state}, started {journal.started_at}, {journal.seconds:.1f} s\n"
     )
-    _print_calls(console, [(e.stage, e.state, e.reason) for e in journal.stages])
+    _print_entries(console, journal)
     if journal.report:
         console.print(f"\nReport: {journal.report}", soft_wrap=True, markup=False)
 
@@ -95,15 +95,32 @@ def print_checks(console: Console, checks: Iterable[Check]) -> None:
     console.print(table)
 
 
-def _print_calls(console: Console, calls: Sequence[tuple[str, str, str]]) -> None:
+def _print_entries(console: Console, journal: Journal) -> None:
+    """What each call did, and the seconds that it took or that the cache saved."""
+    _print_calls(
+        console,
+        [(e.stage, e.state, e.reason) for e in journal.stages],
+        {e.stage: e.seconds or -e.saved_seconds for e in journal.stages},
+    )
+
+
+def _print_calls(
+    console: Console,
+    calls: Sequence[tuple[str, str, str]],
+    seconds: Mapping[str, float] | None = None,
+) -> None:
     """One line per call; calls of one stage that share state and reason are one line together."""
-    table = _table("stage", "state", "why")
+    table = _table("stage", "state", "why", *(["seconds"] if seconds else []))
     for (stage, state, reason), group in groupby(
         calls, key=lambda c: (c[0].partition("/")[0], c[1], c[2])
     ):
-        members = list(group)
-        name = members[0][0] if len(members) == 1 else f"{stage} ({len(members)} calls)"
-        table.add_row(escape(name), _coloured(state), escape(reason))
+        labels = [label for label, _, _ in group]
+        name = labels[0] if len(labels) == 1 else f"{stage} ({len(labels)} calls)"
+        row = [escape(name), _coloured(state), escape(reason)]
+        if seconds:
+            spent = sum(seconds[label] for label in labels)
+            row.append(f"{spent:.1f}" if spent > 0 else f"{-spent:.1f} saved")
+        table.add_row(*row)
     console.print(table)
 
 

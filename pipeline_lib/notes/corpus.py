@@ -146,15 +146,7 @@ def scan_corpus(root: Path, progress: Callable[[int, int], None] | None = None) 
     CorpusError
         The folder is missing, is no folder, or holds no file with one of `SOURCE_SUFFIXES`.
     """
-    visible = _visible_files(root)
-    paths = [p for p in visible if p.suffix.lower() in SOURCE_SUFFIXES]
-    if not paths:
-        raise CorpusError(
-            f"no music files in this folder; it holds {_count_by_suffix(visible)}",
-            path=root,
-            remedy=f"put files there that end in {', '.join(sorted(SOURCE_SUFFIXES))}, "
-            "or name another folder",
-        )
+    paths = list_sources(root)
     files = []
     for path in paths:
         files.append(_source_file(root, path))
@@ -174,6 +166,26 @@ def snapshot_table(snapshot: CorpusSnapshot) -> pa.Table:
 def snapshot_files(table: pa.Table) -> tuple[SourceFile, ...]:
     """Inverse of `snapshot_table`, without the folder."""
     return tuple(SourceFile(**row) for row in table.to_pylist())
+
+
+def list_sources(root: Path) -> list[Path]:
+    """The music files in a folder and the folders in it, sorted by relative path; none is opened.
+
+    Raises
+    ------
+    CorpusError
+        As for `scan_corpus`.
+    """
+    visible = _visible_files(root)
+    paths = [p for p in visible if p.suffix.lower() in SOURCE_SUFFIXES]
+    if not paths:
+        raise CorpusError(
+            f"no music files in this folder; it holds {_count_by_suffix(visible)}",
+            path=root,
+            remedy=f"put files there that end in {', '.join(sorted(SOURCE_SUFFIXES))}, "
+            "or name another folder",
+        )
+    return paths
 
 
 def _visible_files(root: Path) -> list[Path]:

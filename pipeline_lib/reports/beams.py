@@ -39,9 +39,7 @@ def beams(values: Sequence[Value], n_flags: Sequence[int], metre: Metre) -> list
     return drawn
 
 
-def _groups(
-    values: Sequence[Value], n_flags: Sequence[int], metre: Metre
-) -> Iterator[list[int]]:
+def _groups(values: Sequence[Value], n_flags: Sequence[int], metre: Metre) -> Iterator[list[int]]:
     """Positions of values that share a beam."""
     span = metre.bar if (metre.numerator, metre.denominator) == (3, 8) else metre.beat
     span = max(span, TICKS_PER_QUARTER)

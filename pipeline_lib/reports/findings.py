@@ -101,7 +101,7 @@ def _musical_differences(content: ReportContent, texts: Texts) -> Iterator[str]:
         )
     ]
     if apart:
-        names = texts("finding.separator").join(texts(f"metric.{name}") for name in apart)
+        names = texts("finding.separator").join(texts(f"metric.{name}").lower() for name in apart)
         yield texts("finding.music_differs", n=len(apart), total=len(rows), run=run, metrics=names)
     elif len(rows):
         yield texts("finding.music_alike", total=len(rows), run=run)

@@ -11,20 +11,15 @@ Time is in *ticks*, 24 to a quarter note, so that thirty-seconds (3) and triplet
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-import numpy as np
-
-from pipeline_lib.notes.grid import GridNotes, IntArray
-
 TICKS_PER_QUARTER = 24
-_DUPLE, _TRIPLE = 3, 4
+DUPLE, TRIPLE = 3, 4
 """Ticks of a thirty-second and of a triplet sixteenth."""
-_PLAIN = tuple(_DUPLE * 2**k for k in range(7))
+_PLAIN = tuple(DUPLE * 2**k for k in range(7))
 _DOTTED = tuple(3 * plain // 2 for plain in _PLAIN[1:])
 _TRIPLET_VALUES = (16, 8, 4)
 
@@ -87,7 +82,7 @@ class Metre:
     @property
     def bar(self) -> int:
         """Ticks in a bar."""
-        return max(_DUPLE, TICKS_PER_QUARTER * 4 * self.numerator // self.denominator)
+        return max(DUPLE, TICKS_PER_QUARTER * 4 * self.numerator // self.denominator)
 
     @property
     def is_compound(self) -> bool:
@@ -97,7 +92,7 @@ class Metre:
     @property
     def beat(self) -> int:
         """Ticks in a beat: a dotted note in compound metres."""
-        unit = max(_DUPLE, TICKS_PER_QUARTER * 4 // self.denominator)
+        unit = max(DUPLE, TICKS_PER_QUARTER * 4 // self.denominator)
         return 3 * unit if self.is_compound else unit
 
     @cached_property
@@ -105,7 +100,7 @@ class Metre:
         """Distances between ever weaker points of the bar, in ticks."""
         strongest = (2 * self.beat,) if self.bar % (4 * self.beat) == 0 else ()
         below = self.beat // 3 if self.is_compound else self.beat // 2
-        weaker = tuple(below // 2**k for k in range(6) if below % (_DUPLE * 2**k) == 0)
+        weaker = tuple(below // 2**k for k in range(6) if below % (DUPLE * 2**k) == 0)
         return (*strongest, self.beat, *weaker)
 
     def bars(self, events: Sequence[Event]) -> Iterator[list[Value]]:
@@ -127,7 +122,7 @@ class Metre:
 
     def _triplet_at(self, tick: int) -> Quarter | None:
         quarter = self.quarter_of(tick)
-        return quarter if (tick - quarter[0]) % _DUPLE else None
+        return quarter if (tick - quarter[0]) % DUPLE else None
 
     def _bar_values(
         self, events: Iterable[Event], bar_start: int, triplets: set[Quarter]
@@ -195,59 +190,6 @@ class Metre:
         strongest = self.levels[0]
         crosses = start // strongest != (end - 1) // strongest
         return not crosses or start % (strongest // 2) == 0
-
-
-def notated_events(notes: GridNotes, metre: Metre) -> list[Event]:
-    """Notes as one line of chords, on times that can be printed.
-
-    Notes whose onsets round to the same time become one chord.
-    """
-    onset = _ticks(notes.onset_step, notes.steps_per_quarter)
-    offset = _ticks(notes.onset_step + notes.duration_step, notes.steps_per_quarter)
-    divisions = _divisions({*onset, *offset}, metre)
-    chords: dict[int, tuple[int, set[int]]] = {}
-    for exact_start, exact_end, pitch in zip(onset, offset, notes.pitch.tolist(), strict=True):
-        start = _rounded(exact_start, divisions, metre)
-        shortest = start + divisions.get(metre.quarter_of(start), _DUPLE)
-        longest, pitches = chords.get(start, (shortest, set()))
-        end = max(longest, _rounded(exact_end, divisions, metre))
-        chords[start] = end, pitches | {pitch}
-    return [
-        Event(start, min(chords[start][0], following), tuple(sorted(chords[start][1])))
-        for start, following in pairwise([*sorted(chords), sys.maxsize])
-    ]
-
-
-def _ticks(steps: IntArray, steps_per_quarter: int) -> list[int]:
-    return np.rint(steps * TICKS_PER_QUARTER / steps_per_quarter).astype(int).tolist()
-
-
-def _divisions(ticks: set[int], metre: Metre) -> dict[Quarter, int]:
-    """How finely each quarter in which something happens is divided: the better fit, duple if equal."""
-    by_quarter: dict[Quarter, list[int]] = {}
-    for tick in sorted(ticks):
-        by_quarter.setdefault(metre.quarter_of(tick), []).append(tick)
-    return {quarter: _better_division(quarter, inside) for quarter, inside in by_quarter.items()}
-
-
-def _better_division(quarter: Quarter, ticks: list[int]) -> int:
-    start, end = quarter
-    if end - start < TICKS_PER_QUARTER:
-        return _DUPLE
-    errors = {
-        division: sum(abs(tick - _nearest(tick, start, division)) for tick in ticks)
-        for division in (_DUPLE, _TRIPLE)
-    }
-    return min(errors, key=errors.__getitem__)
-
-
-def _rounded(tick: int, divisions: dict[Quarter, int], metre: Metre) -> int:
-    quarter = metre.quarter_of(tick)
-    return min(_nearest(tick, quarter[0], divisions[quarter]), quarter[1])
-
-
-def _nearest(tick: int, start: int, division: int) -> int:
-    return start + (tick - start + division // 2) // division * division
 
 
 def _with_rests(events: Sequence[Event], end: int) -> Iterator[Event]:

@@ -23,12 +23,15 @@ from typing import Any
 
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.piece import key_sharps
-from pipeline_lib.reports.metre import TICKS_PER_QUARTER, Event, Metre, Value, notated_events
+from pipeline_lib.reports.beams import beams
+from pipeline_lib.reports.metre import TICKS_PER_QUARTER, Event, Metre, Value
+from pipeline_lib.reports.rounding import notated_events
 
 _GRAND_STAFF_BELOW, _GRAND_STAFF_ABOVE = 52, 64
 """Two staves when the pitches reach below E3 and above E4."""
 _MIDDLE_C = 60
 _FIFTHS = "FCGDAEB"
+_FLAGS = {"eighth": 1, "16th": 2, "32nd": 3}
 
 
 def write_musicxml(notes: GridNotes, path: Path, *, title: str) -> None:
@@ -91,14 +94,23 @@ def _part(
             )
             if name == "P1":
                 measure.insert(0, _tempo(notes.tempo_qpm, metre))
-        in_force: dict[str, float] = {}
-        for value in values:
-            measure.append(_element(value, n_sharps))
-            _show_accidentals(measure.last(), value, n_sharps, in_force)
+        measure.append(_elements(values, n_sharps, metre))
         part.append(measure)
     part.getElementsByClass(stream.Measure).last().rightBarline = bar.Barline("final")
-    part.makeBeams(inPlace=True)
     return part
+
+
+def _elements(values: list[Value], n_sharps: int, metre: Metre) -> list[Any]:
+    """The notes, chords and rests of a bar."""
+    elements = [_element(value, n_sharps) for value in values]
+    in_force: dict[str, float] = {}
+    for element, value in zip(elements, values, strict=True):
+        _show_accidentals(element, value, n_sharps, in_force)
+    n_flags = [0 if e.isRest else _FLAGS.get(e.duration.type, 0) for e in elements]
+    for element, kinds in zip(elements, beams(values, n_flags, metre), strict=True):
+        for kind in kinds:
+            element.beams.append(*kind.split())
+    return elements
 
 
 def _instrument(part_name: str) -> Any:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from pipeline_lib.config import PipelineConfig
-from pipeline_lib.evaluation.metrics import METRICS
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.notes.midi import write_midi
-from pipeline_lib.notes.table import RejectReason
-from pipeline_lib.reports.audio import render_audio
-from pipeline_lib.reports.content import (
-    BaselineResult,
-    CorpusSummary,
-    Reject,
-    ReportContent,
-    RunResult,
-    Sample,
+from pipeline_lib.reports.content import BaselineResult, ReportContent
+from tests.reports.made_up import (
+    made_up_corpus,
+    made_up_leaps,
+    made_up_metrics,
+    made_up_run,
+    made_up_sample,
 )
-from pipeline_lib.reports.notation import write_musicxml
 
 MakeMelody = Callable[..., GridNotes]
 G_MAJOR = (62, 64, 66, 67, 69, 71, 72, 74, 76, 78, 79, 81)
@@ -87,114 +80,4 @@ def content(jig: GridNotes, tmp_path_factory: pytest.TempPathFactory) -> ReportC
         packages={"keras": "0.0.0", "numpy": "0.0.0", "music-pipeline": "0.1.0"},
         lineage=(("ingest", "notes/0123456789abcdef"), ("train", "runs/fedcba9876543210")),
         command="music-pipeline run --config configs/synthetic.yaml",
-    )
-
-
-def made_up_run(seq_length: int, loss: float) -> RunResult:
-    epochs = np.arange(1, 11)
-    return RunResult(
-        name=f"lstm3x128-L{seq_length}-lr0.002-s0",
-        model="lstm3x128",
-        seq_length=seq_length,
-        learning_rate=0.002,
-        seed=0,
-        best_epoch=8,
-        n_parameters=524_160,
-        test_loss=loss,
-        test_perplexity=float(np.exp(loss)),
-        test_accuracy=0.61,
-        n_targets=41_802,
-        history=pd.DataFrame(
-            {
-                "epoch": epochs,
-                "tokens_seen": epochs * 330_000,
-                "train_loss": loss + 1.9 * np.exp(-epochs / 2.2) + 0.05,
-                "valid_loss": loss + 1.3 * np.exp(-epochs / 2) + 0.004 * (epochs - 8) ** 2,
-                "learning_rate": 0.001 * (1 + np.cos(np.pi * epochs / 10)),
-            }
-        ),
-    )
-
-
-def made_up_corpus() -> CorpusSummary:
-    rejects = tuple(
-        Reject(f"folder/tune-{number:03}.mid", reason.value, f"made-up detail {number}")
-        for number, reason in enumerate(RejectReason)
-    )
-    hostile = Reject("<script>alert(1)</script>.mid", "malformed", '"><img src=x onerror=alert(2)>')
-    return CorpusSummary(
-        name="synthetic-fixture",
-        n_files=1_059,
-        n_accepted=1_040,
-        n_rejected=len(rejects) + 1,
-        n_duplicates=10,
-        n_notes=418_031,
-        n_pieces_by_split={"train": 832, "valid": 104, "test": 104},
-        vocab_size=212,
-        rejects=(*rejects, hostile),
-    )
-
-
-def made_up_metrics(runs: Sequence[str]) -> pd.DataFrame:
-    rng = np.random.default_rng(5)
-    scale = {
-        "bits": 2.6,
-        "semitones": 17.0,
-        "pitches": 1.0,
-        "share": 0.5,
-        "similarity": 0.8,
-        "ratio": 0.4,
-    }
-    rows = []
-    for metric in METRICS.values():
-        middle = scale[metric.unit] * rng.uniform(0.85, 1.1)
-        for run in runs:
-            mean = middle * rng.normal(1, 0.04)
-            rows.append(
-                {
-                    "run": run,
-                    "metric": metric.name,
-                    "unit": metric.unit,
-                    "generated_mean": mean,
-                    "generated_low": mean - 0.04 * middle,
-                    "generated_high": mean + 0.04 * middle,
-                    "corpus_mean": middle,
-                    "corpus_low": middle * 0.98,
-                    "corpus_high": middle * 1.02,
-                    "n_generated": 32,
-                    "n_corpus": 104,
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def made_up_leaps(runs: Sequence[str]) -> pd.DataFrame:
-    interval = np.arange(-12, 13)
-    tables = []
-    for number, name in enumerate(("corpus", *runs)):
-        weight = np.exp(-np.abs(interval) / (2.5 + 0.2 * number)) * (1 + 0.5 * np.cos(interval))
-        tables.append(
-            pd.DataFrame(
-                {"set": name, "interval_semitones": interval, "share": weight / weight.sum()}
-            )
-        )
-    return pd.concat(tables, ignore_index=True)
-
-
-def made_up_sample(folder: Path, run: str, index: int, notes: GridNotes) -> Sample:
-    midi, score, sound = (folder / f"{index}{suffix}" for suffix in (".mid", ".musicxml", ".mp3"))
-    write_midi(notes, midi, track_name=run)
-    write_musicxml(notes, score, title=f"Synthetic {index + 1}")
-    audio = render_audio(notes, sound)
-    return Sample(
-        run=run,
-        index=index,
-        temperature=1.0,
-        prompt_notes=16,
-        notes=notes,
-        musicxml=score.read_text(encoding="utf-8"),
-        midi=midi.read_bytes(),
-        mp3=sound.read_bytes(),
-        audio_backend=audio.backend,
-        audio_font=audio.font,
     )

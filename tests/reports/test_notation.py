@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.reports.beams import beams
 from pipeline_lib.reports.engraving import engrave
-from pipeline_lib.reports.metre import Event, Metre, notated_events
+from pipeline_lib.reports.metre import Event, Metre, Value
 from pipeline_lib.reports.notation import write_musicxml
+from pipeline_lib.reports.rounding import notated_events
 from tests.reports.conftest import MakeMelody
 
 
@@ -199,3 +201,21 @@ def test_engraving_is_reproducible_and_timed(jig: GridNotes, tmp_path: Path) -> 
     assert all(f'id="{element}"' in engraving.svg for element in lit)
     assert not {f'id="{element}"' in engrave(text, seed=2).svg for element in lit} - {False}
     assert engraving.highlights[-1][1] == pytest.approx(jig.duration_sec, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("time_signature", "lengths", "expected"),
+    [
+        ("4/4", [12] * 4, [["start"], ["stop"]] * 2),
+        ("6/8", [12] * 6, [["start"], ["continue"], ["stop"]] * 2),
+        ("3/8", [12] * 3, [["start"], ["continue"], ["stop"]]),
+        ("4/4", [18, 6], [["start"], ["stop", "partial left"]]),
+        ("4/4", [6, 12, 6], [["start", "partial right"], ["continue"], ["stop", "partial left"]]),
+        ("4/4", [24, 12], [[], []]),  # a lone eighth keeps its flag
+    ],
+)
+def test_beams(time_signature: str, lengths: list[int], expected: list[list[str]]) -> None:
+    starts = np.cumsum([0, *lengths])[:-1].tolist()
+    values = [Value(start, length, (60,)) for start, length in zip(starts, lengths, strict=True)]
+    n_flags = [{6: 2, 12: 1, 18: 1, 24: 0}[length] for length in lengths]
+    assert beams(values, n_flags, Metre.of(time_signature)) == expected

@@ -1,0 +1,93 @@
+"""How plots look and how they become SVG: shared by everything in `plots`.
+
+The same content gives the same bytes. Text stays text, in the fonts of the page; colours are variables of
+its style sheet, so that one plot serves light, dark and print.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+
+from pipeline_lib.reports.fonts.subset import FONT_PATH
+
+INK, MUTED, GRID, BAND = "#1a1b1c", "#6a6b6c", "#dadbdc", "#c7c8c9"
+SERIES = ("#a1b201", "#a1b202", "#a1b203", "#a1b204", "#a1b205", "#a1b206")
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--rule",
+    BAND: "--band",
+    **{colour: f"--series-{number}" for number, colour in enumerate(SERIES, start=1)},
+}
+"""Colours that stand for variables of the style sheet."""
+
+# Any: matplotlib types the names of settings in one version and not in the next.
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "music-pipeline",
+    "font.family": ["DejaVu Sans", "Droid Sans Fallback"],
+    "font.size": 7.5,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 7.5,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "text.color": INK,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+    "axes.unicode_minus": True,
+}
+# matplotlib's settings are global: one plot at a time.
+_lock = threading.Lock()
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw within this; it holds matplotlib's settings for one thread."""
+    with _lock, mpl.rc_context(_STYLE):
+        if str(FONT_PATH) not in {font.fname for font in fontManager.ttflist}:
+            fontManager.addfont(FONT_PATH)
+        yield
+
+
+def to_svg(figure: Figure, name: str) -> str:
+    """The SVG element alone, with unique ids, the page's fonts and the page's colours."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(r"\bfont-family: [^;\"]*;? ?", "", svg)
+    svg = re.sub(r'(\bid="|\bhref="#|url\(#)', rf"\g<1>{name}-", svg)
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, f"var({variable})")
+    return svg
+
+
+def colour(number: int) -> str:
+    """Colour of the run with this number."""
+    return SERIES[number % len(SERIES)]
+
+
+def marker(number: int) -> str:
+    """Another shape for every round of colours."""
+    return "osD^v"[number // len(SERIES) % 5]

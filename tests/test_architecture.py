@@ -1,0 +1,102 @@
+"""The project is laid out as its documents say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+
+def tracked_files() -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout: there is no list of the project's files")
+    return [name for name in listed.stdout.splitlines() if (REPOSITORY / name).exists()]
+
+
+def tree_in(document: str) -> set[str]:
+    """Paths of the file tree in a document: indented names, folders end with a slash."""
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    block = re.search(r"```text\n(.*?)```", text, re.DOTALL)
+    assert block, f"{document} has no file tree"
+    paths: set[str] = set()
+    folders: list[str] = []
+    for line in block[1].splitlines():
+        if not line.strip():
+            continue
+        depth = (len(line) - len(line.lstrip())) // 2
+        name = line.split()[0]
+        folders = [*folders[:depth], name] if name.endswith("/") else folders[:depth]
+        paths.add("".join(folders) + ("" if name.endswith("/") else name))
+    return paths
+
+
+def test_the_file_tree_in_contributing_is_the_one_on_disk() -> None:
+    modules = {
+        name
+        for name in tracked_files()
+        if re.match(r"(flows|tasks|pipeline_lib)/.*\.py$", name) and not name.endswith("__init__.py")
+    }
+    described = {path for path in tree_in("CONTRIBUTING.md") if path.endswith(".py")}
+    assert described == modules
+
+
+def test_the_top_level_is_fixed() -> None:
+    folders = {name.split("/")[0] for name in tracked_files() if "/" in name}
+    visible = {name for name in folders if not name.startswith(".")}
+    assert visible <= {"flows", "tasks", "pipeline_lib", "data", "artifacts", "tests", "benchmarks"}
+
+
+def test_every_stage_is_in_a_file_of_its_name() -> None:
+    stages = {
+        match[1]: path.stem
+        for path in (REPOSITORY / "tasks").glob("*.py")
+        for match in re.finditer(
+            r"^@stage\(.*\)\ndef (\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+    assert {"scan", "ingest", "split", "encode", "train", "write_report"} <= set(stages)
+    assert all(name.startswith(file) for name, file in stages.items())
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [
+        name
+        for name in tracked_files()
+        if re.match(r"(flows|tasks|pipeline_lib)/.*\.py$", name)
+        and not name.endswith("__init__.py")
+        and not (REPOSITORY / name).read_text(encoding="utf-8").startswith('"""')
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_commands_in_documents_exist(document: str) -> None:
+    from flows.cli import app
+
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    for command in re.findall(r"music-pipeline ([a-z]+)", text):
+        if f"music-pipeline {command}" in re.sub(r"`[^`]*`|```.*?```", "", text, flags=re.DOTALL):
+            continue  # prose
+        assert command in app, f"{document} names `music-pipeline {command}`"
+    for target in re.findall(r"\bmake ([a-z]+)\b", text):
+        assert f"\n{target}:" in makefile, f"{document} names `make {target}`"
+
+
+def test_the_lock_holds_exact_pins_with_hashes_and_no_address() -> None:
+    lock = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8")
+    entries = [line for line in lock.splitlines() if line and not line[0].isspace()]
+    assert len(entries) > 100
+    assert all(re.match(r"[a-z0-9._-]+==\S+( ; .*)? \\$", line) for line in entries)
+    assert "://" not in lock
+    assert lock.count("--hash=sha256:") >= len(entries)
