@@ -78,7 +78,9 @@ def _gpu() -> Check:
     """A driver is what we can see without waiting for TensorFlow."""
     if Path("/proc/driver/nvidia/version").exists():
         return Check("GPU", "ok", "NVIDIA driver", "for TensorFlow on it: pip install -e .[gpu]")
-    return Check("GPU", "optional", f"none; {os.cpu_count()} CPU cores", "larger presets take hours")
+    return Check(
+        "GPU", "optional", f"none; {os.cpu_count()} CPU cores", "larger presets take hours"
+    )
 
 
 def _fluidsynth() -> Check:
@@ -98,7 +100,10 @@ def _browser() -> Check:
     if found:
         return Check("browser", "ok", found)
     return Check(
-        "browser", "optional", "no Chromium", "only the report's own test needs it: apt-get install chromium"
+        "browser",
+        "optional",
+        "no Chromium",
+        "only the report's own test needs it: apt-get install chromium",
     )
 
 
@@ -107,5 +112,8 @@ def _prefect_server() -> Check:
     if url:
         return Check("Prefect server", "ok", url)
     return Check(
-        "Prefect server", "optional", "none set", "runs start their own; deployments need one: see README"
+        "Prefect server",
+        "optional",
+        "none set",
+        "runs start their own; deployments need one: see README",
     )

@@ -54,12 +54,10 @@ class Experiment:
     learning_rates: Annotated[
         tuple[float, ...], _setting("Adam's learning rate; a run for each.", "--learning-rate")
     ] = ()
-    temperature: Annotated[
-        float | None, _setting("Sampling temperature: lower is safer.")
-    ] = None
-    prompt: Annotated[
-        Path | None, _setting("A MIDI or score file whose opening is continued.")
-    ] = None
+    temperature: Annotated[float | None, _setting("Sampling temperature: lower is safer.")] = None
+    prompt: Annotated[Path | None, _setting("A MIDI or score file whose opening is continued.")] = (
+        None
+    )
     assignments: Annotated[
         tuple[str, ...], _setting("Any setting by name, such as train.max_epochs=20.", "--set")
     ] = ()
@@ -70,7 +68,9 @@ class Experiment:
         for assignment in self.assignments:
             name, equals, value = assignment.partition("=")
             if not equals:
-                raise ConfigError(f"--set {assignment!r} has no value", remedy="write --set name=value")
+                raise ConfigError(
+                    f"--set {assignment!r} has no value", remedy="write --set name=value"
+                )
             settings[name.strip()] = _parse_value(value.strip())
         if self.seq_lengths:
             settings["windows.seq_lengths"] = list(self.seq_lengths)
@@ -208,7 +208,9 @@ def main() -> None:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("Stopped. Finished stages are kept: the next run goes on from there.", file=sys.stderr)
+        print(
+            "Stopped. Finished stages are kept: the next run goes on from there.", file=sys.stderr
+        )
         sys.exit(130)
 
 

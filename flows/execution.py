@@ -137,7 +137,9 @@ class Planner:
     def __call__(self, call: Call) -> Artifact:
         """Plan one call."""
         key = call.stage.key(call.inputs)
-        awaited = sorted({self._awaited[a] for a in artifacts_in(call.inputs) if a in self._awaited})
+        awaited = sorted(
+            {self._awaited[a] for a in artifacts_in(call.inputs) if a in self._awaited}
+        )
         if awaited:
             return self._plan_after(call, key, awaited)
         artifact, reason = decide(key, self._store, self._last.get(call.label))
@@ -151,7 +153,7 @@ class Planner:
         return [self(call) for call in calls]
 
     def _plan_after(self, call: Call, key: StageKey, awaited: list[str]) -> Artifact:
-        """Plan a call whose inputs are not all known: does it differ in anything else?"""
+        """Plan a call whose inputs are not all known: it runs for sure if anything else differs."""
         fixed = {name for name, value in call.inputs.items() if not any(artifacts_in(value))}
         own = explain(key, self._last.get(call.label), self._store, fixed)
         if own:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, runtime
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.execution import Executor, PrefectExecutor
 from flows.journal import Journal, artifacts_by_label, load_journal
@@ -36,6 +36,9 @@ from tasks.write_report import REPORT_NAME, RESULTS_NAME, write_report
 
 MAX_CONCURRENT_STAGES = 2
 """Stages run side by side in threads; a network uses about one core when it is small."""
+
+
+_THREADS: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=MAX_CONCURRENT_STAGES)
 
 
 def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) -> Artifact:
@@ -133,8 +136,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
 
 @flow(
     name="music-pipeline",
-    task_runner=ThreadPoolTaskRunner(max_workers=MAX_CONCURRENT_STAGES),
-    log_prints=False,
+    task_runner=_THREADS,
 )
 def music_pipeline(
     corpus: str = DEFAULT_CORPUS,
@@ -160,7 +162,8 @@ def music_pipeline(
         settings: Any other settings by dotted name, such as {"train.max_epochs": 20}.
         artifacts: Folder that results are kept in; relative to the project's directory.
 
-    Returns:
+    Returns
+    -------
         Path of the report.
     """
     overrides = dict(settings or {})

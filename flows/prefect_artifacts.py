@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 from uuid import UUID
 
 from prefect.artifacts import (
@@ -18,6 +20,7 @@ from flows.journal import Journal
 from tasks.progress import add_listener
 
 _SECONDS_BETWEEN_UPDATES = 5.0
+_log = logging.getLogger(__name__)
 
 
 class TrainingProgress:
@@ -46,13 +49,17 @@ class TrainingProgress:
         if not is_due and done < total:
             return
         self._updated[label] = now
-        percent = 100.0 * done / total
+        try:
+            self._show(label, 100.0 * done / total, text)
+        except Exception as error:  # a server that is away must not cost the training
+            _log.warning("progress of %s not shown: %s", label, error)
+
+    def _show(self, label: str, percent: float, text: str) -> None:
         if label in self._ids:
             update_progress_artifact(self._ids[label], progress=percent, description=text)
         else:
-            self._ids[label] = create_progress_artifact(
-                progress=percent, key=_as_key(label), description=text
-            )
+            created = create_progress_artifact(percent, key=_as_key(label), description=text)
+            self._ids[label] = cast(UUID, created)
 
 
 def publish_results(journal: Journal) -> None:
@@ -63,7 +70,10 @@ def publish_results(journal: Journal) -> None:
         description=f"Held-out likelihood on {journal.corpus}: the same targets for every row.",
     )
     create_link_artifact(
-        Path(journal.report).as_uri(), link_text="report.html", key="report", description=journal.report
+        Path(journal.report).as_uri(),
+        link_text="report.html",
+        key="report",
+        description=journal.report,
     )
 
 

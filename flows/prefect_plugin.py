@@ -25,7 +25,8 @@ def setup_environment(*, ctx: HookContext) -> SetupResult | None:
 
 def accept_bare_names() -> None:
     """Make the client read ``NAME`` as ``NAME/NAME``; doing it twice changes nothing."""
-    original: Any = PrefectClient.read_deployment_by_name
+    client: Any = PrefectClient
+    original = client.read_deployment_by_name
     if hasattr(original, _MARK):
         return
 
@@ -34,4 +35,4 @@ def accept_bare_names() -> None:
         return await original(self, name if "/" in name else f"{name}/{name}")
 
     setattr(read_deployment_by_name, _MARK, True)
-    PrefectClient.read_deployment_by_name = read_deployment_by_name  # type: ignore[method-assign]
+    client.read_deployment_by_name = read_deployment_by_name

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 LOG_NAME = "music-pipeline.log"
 
 
-def run_flow(
-    corpus: str, preset: PresetName, settings: dict[str, Any], artifacts: Path
-) -> Journal:
+def run_flow(corpus: str, preset: PresetName, settings: dict[str, Any], artifacts: Path) -> Journal:
     """Run the flow in this process; all that libraries print goes to ``artifacts/music-pipeline.log``.
 
     Raises

@@ -67,7 +67,9 @@ def print_inspection(console: Console, inspection: Inspection) -> None:
     """Schema, rows, provenance and lineage of an artifact."""
     console.print(f"[bold]{escape(inspection.artifact)}[/], written by {inspection.stage}")
     for file in inspection.files:
-        console.print(f"\n[bold]{escape(file.name)}[/]: {file.n_rows:,} rows, {file.n_bytes:,} bytes")
+        console.print(
+            f"\n[bold]{escape(file.name)}[/]: {file.n_rows:,} rows, {file.n_bytes:,} bytes"
+        )
         schema = _table("column", "type")
         for name, kind in file.schema.items():
             schema.add_row(name, kind)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -58,11 +59,11 @@ def quiet_output(log_path: Path) -> Iterator[Console]:
                 os.close(original)
 
 
-def make_console(stream: object = None) -> Console:
+def make_console(stream: TextIO | None = None) -> Console:
     """A console as wide as the terminal, or of a fixed width where there is none."""
     file = stream or sys.stdout
-    width = None if file.isatty() else _NON_TERMINAL_WIDTH  # type: ignore[attr-defined]
-    return Console(file=file, width=width, highlight=False)  # type: ignore[arg-type]
+    width = None if file.isatty() else _NON_TERMINAL_WIDTH
+    return Console(file=file, width=width, highlight=False)
 
 
 class ProgressDisplay:
@@ -105,7 +106,9 @@ class ProgressDisplay:
         self._progress.update(self._bars[label], completed=done, total=total, text=text)
         if done >= total and not finished and not self._console.is_terminal:
             seconds = time.monotonic() - self._started[label]
-            self._console.print(f"  {label}: {total:g} done in {seconds:.1f} s {text}", markup=False)
+            self._console.print(
+                f"  {label}: {total:g} done in {seconds:.1f} s {text}", markup=False
+            )
 
     @contextmanager
     def waiting(self, label: str) -> Iterator[None]:

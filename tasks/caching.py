@@ -33,7 +33,7 @@ from tasks.stages import Stage, StageKey
 RECORDS_FOLDER = ".cache"
 
 
-class VerifiedArtifact(Serializer):  # type: ignore[type-arg]  # Prefect refuses subscripts
+class VerifiedArtifact(Serializer):
     """Stores a reference; gives it back only if the artifact is still what was written."""
 
     type: Literal["music-pipeline-artifact"] = "music-pipeline-artifact"
@@ -78,11 +78,7 @@ def as_prefect_task(stage: Stage[Any], label: str, store: ArtifactStore) -> Task
     """
     root = store.root.resolve()
 
-    def compute(inputs: dict[str, Any], key: StageKey) -> Artifact:
-        return stage.compute(ArtifactStore(root), inputs, key)
-
-    return task(
-        compute,
+    @task(
         name=stage.name,
         task_run_name=label.replace("/", " "),
         description=stage.body.__doc__,
@@ -91,6 +87,10 @@ def as_prefect_task(stage: Stage[Any], label: str, store: ArtifactStore) -> Task
         result_storage=root / RECORDS_FOLDER,
         result_serializer=VerifiedArtifact(root=str(root)),
     )
+    def compute(inputs: dict[str, Any], key: StageKey) -> Artifact:
+        return stage.compute(ArtifactStore(root), inputs, key)
+
+    return compute
 
 
 def has_record(store: ArtifactStore, key: StageKey) -> bool:
@@ -111,7 +111,7 @@ def find_cached(store: ArtifactStore, key: StageKey) -> Artifact | None:
         return None
     results = ResultStore(
         result_storage=LocalFileSystem(basepath=str(root / RECORDS_FOLDER)),
-        serializer=VerifiedArtifact(root=str(root))
+        serializer=VerifiedArtifact(root=str(root)),
     )
     try:
         found: Artifact = results.read(key.digest).result

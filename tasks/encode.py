@@ -15,7 +15,6 @@ from pipeline_lib.tokens.vocabulary import build_vocabulary, vocabulary_from_tab
 from tasks.progress import report
 from tasks.stages import stage
 
-
 _COLUMNS = ("is_drum", "pitch", "onset_tick", "duration_tick")
 
 
@@ -28,11 +27,15 @@ def encode(draft: Draft, pieces: Artifact, shards: list[Artifact], config: Token
         tokens.update(_encode_shard(draft.store, shard, rows, config))
         report("encode", n + 1, len(shards))
     in_order = [tokens[piece_id] for piece_id in rows]
-    train = [t for t, row in zip(in_order, rows.values(), strict=True) if row["split"] == Split.TRAIN]
+    train = [
+        t for t, row in zip(in_order, rows.values(), strict=True) if row["split"] == Split.TRAIN
+    ]
     vocabulary, vocabulary_table = build_vocabulary(train, config.min_count)
     corpus = build_corpus(list(rows.values()), in_order, vocabulary)
     draft.write_table("vocabulary.parquet", vocabulary_table)
-    draft.write_table("tokens.parquet", pa.table({"token_id": corpus.token_ids}, schema=TOKEN_SCHEMA))
+    draft.write_table(
+        "tokens.parquet", pa.table({"token_id": corpus.token_ids}, schema=TOKEN_SCHEMA)
+    )
     draft.write_table("pieces.parquet", corpus.pieces)
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline_lib.artifacts import Artifact, Draft
-from pipeline_lib.config import EvaluateConfig, GenerateConfig
+from pipeline_lib.config import EvaluateConfig
 from pipeline_lib.evaluation.metrics import (
     build_reference,
     leap_distribution,

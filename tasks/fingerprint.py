@@ -139,7 +139,9 @@ def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, Reference | str]:
     """What an import statement binds; modules outside the project are left out."""
     if isinstance(node, ast.Import):
         return {
-            (a.asname or a.name): a.name for a in node.names if _source(a.name) and (a.asname or a.name)
+            (a.asname or a.name): a.name
+            for a in node.names
+            if _source(a.name) and (a.asname or a.name)
         }
     if node.level or not node.module or not _source(node.module):
         return {}

@@ -113,10 +113,14 @@ class Stage(Generic[Inputs]):
             parents=tuple(artifacts_in(inputs)),
             parameters={n: v for n, v in key.inputs.items() if not any(artifacts_in(inputs[n]))},
         )
-        with store.draft(self.kind, provenance, schema_version=self.schema_version) as (draft, done):
+        with store.draft(self.kind, provenance, schema_version=self.schema_version) as (
+            draft,
+            done,
+        ):
             draft.facts["code"] = dict(key.code)
             draft.facts["inputs"] = dict(key.inputs)
-            self.body(draft, **inputs)
+            body: Callable[..., None] = self.body
+            body(draft, **inputs)
         return done[0]
 
     def __call__(

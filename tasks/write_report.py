@@ -82,7 +82,9 @@ def write_report(
     )
     draft.path(REPORT_NAME).write_text(render_page(content), encoding="utf-8")
     draft.write_table(RESULTS_NAME, _result_table(content))
-    draft.write_table("metrics.parquet", pa.Table.from_pandas(content.metrics, preserve_index=False))
+    draft.write_table(
+        "metrics.parquet", pa.Table.from_pandas(content.metrics, preserve_index=False)
+    )
     draft.write_table("leaps.parquet", pa.Table.from_pandas(content.leaps, preserve_index=False))
 
 
@@ -141,7 +143,11 @@ def _test_figures(summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stack(
-    store: ArtifactStore, names: Sequence[str], artifacts: Sequence[Artifact], file: str, column: str
+    store: ArtifactStore,
+    names: Sequence[str],
+    artifacts: Sequence[Artifact],
+    file: str,
+    column: str,
 ) -> pd.DataFrame:
     """One table of every artifact, below each other, with the run's name in front."""
     frames = [store.read_table(artifact, file).to_pandas() for artifact in artifacts]
@@ -150,9 +156,7 @@ def _stack(
     return pd.concat(frames, ignore_index=True)
 
 
-def _leaps(
-    store: ArtifactStore, names: Sequence[str], metrics: Sequence[Artifact]
-) -> pd.DataFrame:
+def _leaps(store: ArtifactStore, names: Sequence[str], metrics: Sequence[Artifact]) -> pd.DataFrame:
     """Leap distributions of every run, and once that of the corpus, which is the same beside each."""
     frame = _stack(store, names, metrics, "leaps.parquet", "run")
     of_corpus = (frame["set"] == CORPUS) & (frame["run"] == names[0])

@@ -44,7 +44,8 @@ def test_the_file_tree_in_contributing_is_the_one_on_disk() -> None:
     modules = {
         name
         for name in tracked_files()
-        if re.match(r"(flows|tasks|pipeline_lib)/.*\.py$", name) and not name.endswith("__init__.py")
+        if re.match(r"(flows|tasks|pipeline_lib)/.*\.py$", name)
+        and not name.endswith("__init__.py")
     }
     described = {path for path in tree_in("CONTRIBUTING.md") if path.endswith(".py")}
     assert described == modules

@@ -91,12 +91,13 @@ def test_a_missing_artifact_says_what_to_do(store: ArtifactStore) -> None:
 
 
 def test_an_error_while_writing_leaves_nothing(store: ArtifactStore) -> None:
-    with (
-        pytest.raises(ZeroDivisionError),
-        store.draft("numbers", Provenance("s", "k", "c")) as (draft, _),
-    ):
-        draft.write_json("half.json", {})
-        raise ZeroDivisionError
+    def fail_halfway() -> None:
+        with store.draft("numbers", Provenance("s", "k", "c")) as (draft, _):
+            draft.write_json("half.json", {})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
     assert [p for p in store.root.rglob("*") if p.is_file()] == []
 
 

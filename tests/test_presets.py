@@ -42,9 +42,7 @@ def test_an_unknown_preset_is_refused() -> None:
 
 
 def test_the_grid_has_every_combination_once() -> None:
-    config = build_config(
-        "quick", {"train.learning_rates": [0.01, 0.001], "train.seeds": [0, 1]}
-    )
+    config = build_config("quick", {"train.learning_rates": [0.01, 0.001], "train.seeds": [0, 1]})
     names = [run.name for run in config.runs]
     assert len(names) == len(set(names)) == 3 * 2 * 2
     assert "lstm3x128-L25-lr0.01-s1" in names

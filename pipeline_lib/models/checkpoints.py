@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -37,7 +38,8 @@ def save_weights(model: keras.Model, path: Path) -> None:
     Plain arrays: readable without Keras, the same bytes for the same weights, and the same names on
     every backend.
     """
-    np.savez(path, **{v.path: np.asarray(v) for v in model.weights})
+    arrays: dict[str, Any] = {v.path: np.asarray(v) for v in model.weights}
+    np.savez(path, **arrays)
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

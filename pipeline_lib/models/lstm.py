@@ -59,7 +59,11 @@ def _token_layer(config: LstmConfig, vocab_size: int, seed: int) -> Any:
     if config.token_input == "one_hot":
         # A one-hot vector is a row of the identity matrix: an embedding that is never trained.
         return layers.Embedding(
-            vocab_size, vocab_size, embeddings_initializer="identity", trainable=False, name="tokens"
+            vocab_size,
+            vocab_size,
+            embeddings_initializer="identity",
+            trainable=False,
+            name="tokens",
         )
     return layers.Embedding(
         vocab_size,
@@ -128,7 +132,9 @@ class LstmPredictor:
     def __init__(self, model: keras.Model, seq_length: int) -> None:
         # Only the last position is asked for: the dense layer need not run on the others.
         last = model.get_layer("logits").input[:, -1]
-        self._model = keras.Model(model.input, keras.ops.log_softmax(model.get_layer("logits")(last)))
+        self._model = keras.Model(
+            model.input, keras.ops.log_softmax(model.get_layer("logits")(last))
+        )
         self.seq_length = seq_length
 
     def log_probabilities(self, contexts: NDArray[np.int32]) -> NDArray[np.float64]:

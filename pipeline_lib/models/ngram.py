@@ -128,7 +128,9 @@ class NgramModel:
     def from_table(cls, table: pa.Table, vocab_size: int) -> NgramModel:
         """The model that was saved as a table."""
         order_of_row = table.column("order").to_numpy()
-        keys = table.column("context_id").to_numpy() * vocab_size + table.column("token_id").to_numpy()
+        keys = (
+            table.column("context_id").to_numpy() * vocab_size + table.column("token_id").to_numpy()
+        )
         counts = table.column("count").to_numpy()
         orders = [
             _Order(keys[order_of_row == n], counts[order_of_row == n])

@@ -82,9 +82,10 @@ def decode_tokens(
         durations += [duration] * len(token_pitches)
         pitches += token_pitches
         now += duration
-    arrays = (np.array(values, dtype=np.int64) for values in (onsets, durations, pitches))
     return GridNotes(
-        *arrays,
+        np.array(onsets, dtype=np.int64),
+        np.array(durations, dtype=np.int64),
+        np.array(pitches, dtype=np.int64),
         steps_per_quarter,
         time_signature=time_signature,
         tempo_qpm=tempo_qpm,

@@ -64,9 +64,7 @@ class Prompt:
         )
 
 
-def random_openings(
-    corpus: TokenCorpus, n_prompts: int, n_tokens: int, seed: int
-) -> list[Prompt]:
+def random_openings(corpus: TokenCorpus, n_prompts: int, n_tokens: int, seed: int) -> list[Prompt]:
     """Openings of validation pieces, drawn at random; each piece once before any comes twice.
 
     Pieces that are no longer than the opening, or have an unknown token in it, are passed over.

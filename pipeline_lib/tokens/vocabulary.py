@@ -60,7 +60,9 @@ class Vocabulary:
         return [self.tokens[token_id] for token_id in token_ids]
 
 
-def build_vocabulary(pieces: Iterable[Sequence[str]], min_count: int) -> tuple[Vocabulary, pa.Table]:
+def build_vocabulary(
+    pieces: Iterable[Sequence[str]], min_count: int
+) -> tuple[Vocabulary, pa.Table]:
     """The vocabulary of the train split, and its table with counts.
 
     Parameters

@@ -72,7 +72,9 @@ def test_saved_weights_come_back_and_give_the_same_bytes(tmp_path: Path) -> None
     load_weights(other, tmp_path / "a.npz")
     save_weights(other, tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    assert np.array_equal(model.predict_on_batch(tokens(2, 5)), other.predict_on_batch(tokens(2, 5)))
+    assert np.array_equal(
+        model.predict_on_batch(tokens(2, 5)), other.predict_on_batch(tokens(2, 5))
+    )
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
@@ -84,4 +86,6 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
 def test_dropout_is_off_when_predicting() -> None:
     model = build_lstm(small(dropout=0.9), VOCAB_SIZE, seed=1)
     assert isinstance(model, keras.Model)
-    assert np.array_equal(model.predict_on_batch(tokens(2, 5)), model.predict_on_batch(tokens(2, 5)))
+    assert np.array_equal(
+        model.predict_on_batch(tokens(2, 5)), model.predict_on_batch(tokens(2, 5))
+    )

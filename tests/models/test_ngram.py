@@ -52,7 +52,9 @@ def test_only_the_last_tokens_of_a_long_context_count(model: NgramModel) -> None
 
 
 def test_ngrams_do_not_cross_pieces() -> None:
-    two_pieces = count_ngrams(np.array([0, 1, 0, 2], dtype=np.int32), np.array([[0, 2], [2, 2]]), 3, 2)
+    two_pieces = count_ngrams(
+        np.array([0, 1, 0, 2], dtype=np.int32), np.array([[0, 2], [2, 2]]), 3, 2
+    )
     whole = count_ngrams(np.array([0, 1, 0, 2], dtype=np.int32), np.array([[0, 4]]), 3, 2)
     # Within pieces nothing ever follows 1, so its row is the unigrams'; as one piece, 0 follows it.
     assert probabilities(two_pieces, 1) == pytest.approx(probabilities(two_pieces.truncated(1)))
@@ -67,9 +69,7 @@ def test_the_saved_table_is_the_model(model: NgramModel) -> None:
 
 @settings(deadline=None)
 @given(
-    pieces=st.lists(
-        st.lists(st.integers(0, 5), min_size=1, max_size=12), min_size=1, max_size=4
-    ),
+    pieces=st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=12), min_size=1, max_size=4),
     context=st.lists(st.integers(0, 5), max_size=6),
     order=st.integers(1, 5),
 )

@@ -33,7 +33,9 @@ class UniformStepper:
         return np.zeros((self.batch_size, VOCAB_SIZE), np.float32)
 
 
-def sample(stepper: object, prompts: list[list[int]], length: int = 50, seed: int = 0) -> list[list[int]]:
+def sample(
+    stepper: object, prompts: list[list[int]], length: int = 50, seed: int = 0
+) -> list[list[int]]:
     sequences = sample_sequences(
         stepper,  # type: ignore[arg-type]
         [np.array(p, np.int32) for p in prompts],

@@ -88,7 +88,12 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
         ("evaluation/pitch.py", "def leap_rate(", "def leap_rate(_extra, ", {"evaluate"}),
         ("notes/splits.py", "_REASONS_SHOWN = 3", "_REASONS_SHOWN = 4", {"split"}),
         ("models/sampling.py", "def choose(", "def choose(_extra, ", {"generate"}),
-        ("models/training.py", "_VALID_BATCH_TOKENS = 12_800", "_VALID_BATCH_TOKENS = 1", {"train"}),
+        (
+            "models/training.py",
+            "_VALID_BATCH_TOKENS = 12_800",
+            "_VALID_BATCH_TOKENS = 1",
+            {"train"},
+        ),
         ("reports/plots.py", "import", "import math\nX = math.pi\nimport", set()),
         (
             "models/lstm.py",
@@ -105,7 +110,11 @@ def test_an_edited_definition_changes_the_stages_that_reach_it(
 
 
 def test_a_setting_that_only_generation_reads_does_not_touch_training(project: Path) -> None:
-    edit = replace(project / "pipeline_lib" / "config.py", "class GenerateConfig(", "class GenerateConfig(object, ")
+    edit = replace(
+        project / "pipeline_lib" / "config.py",
+        "class GenerateConfig(",
+        "class GenerateConfig(object, ",
+    )
     assert "generate" in changed_by(edit)
     assert "train" not in changed_by(edit)
 

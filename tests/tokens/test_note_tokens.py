@@ -23,7 +23,9 @@ STEPS = 24
 
 def grid(*notes: tuple[int, int, int]) -> GridNotes:
     """Notes as (onset, duration, pitch) in steps of 1/24 quarter."""
-    onset, duration, pitch = (np.array(column, dtype=np.int64) for column in zip(*notes, strict=True))
+    onset, duration, pitch = (
+        np.array(column, dtype=np.int64) for column in zip(*notes, strict=True)
+    )
     return GridNotes(onset, duration, pitch, STEPS)
 
 
@@ -70,7 +72,8 @@ def test_special_tokens_take_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "token", ["Pitch_60", "Pitch_60:0", "Pitch_60:1/7", "Pitch_:1", "Rest_60:1x", "Note_60:1", "C4:1"]
+    "token",
+    ["Pitch_60", "Pitch_60:0", "Pitch_60:1/7", "Pitch_:1", "Rest_60:1x", "Note_60:1", "C4:1"],
 )
 def test_text_that_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(ConfigError, match="not a note token"):
