@@ -19,7 +19,7 @@ from pipeline_lib.artifacts import Artifact, ArtifactStore
 from pipeline_lib.config import PipelineConfig
 from pipeline_lib.notes.corpus import CorpusSnapshot, scan_corpus
 from pipeline_lib.presets import DEFAULT_CORPUS, PresetName, build_config
-from pipeline_lib.reports.audio import fluidsynth_is_installed
+from pipeline_lib.reports.audio import available_backend
 from tasks.encode import encode
 from tasks.evaluate import evaluate
 from tasks.fit_ngram import fit_ngram
@@ -96,8 +96,8 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
 
     new = config.generate
     steps = config.tokens.steps_per_quarter
+    backend = available_backend()
     prompt = read_prompt(new.prompt, new.prompt_length, config.tokens)
-    backend = "fluidsynth" if fluidsynth_is_installed() else "sine"
     samples = run.all(
         [
             generate.call(f"generate/{p.name}", tokens, r, prompt, new, steps, backend)

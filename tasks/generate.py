@@ -11,10 +11,11 @@ from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import GenerateConfig, TokenConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.models.sampling import sample_sequences
+from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi import write_midi
 from pipeline_lib.notes.parsing import read_piece
 from pipeline_lib.notes.piece import RejectedFile
-from pipeline_lib.reports.audio import render_audio
+from pipeline_lib.reports.audio import Backend, render_audio
 from pipeline_lib.reports.notation import write_musicxml
 from pipeline_lib.tokens.corpus import TokenCorpus, encode_piece
 from pipeline_lib.tokens.prompts import Prompt, check_prompt, random_openings
@@ -72,7 +73,7 @@ def generate(
     prompt: Prompt | None,
     config: GenerateConfig,
     steps_per_quarter: int,
-    audio_backend: str,
+    audio_backend: Backend,
 ) -> None:
     """Write ``samples.parquet``, and the first few as MIDI, MusicXML and MP3."""
     from pipeline_lib.models.checkpoints import load_network
@@ -92,7 +93,8 @@ def generate(
     added = [corpus.vocabulary.decode(ids.tolist()) for ids in sequences]
     draft.write_table("samples.parquet", _sample_table(prompts, added))
     for n in range(min(config.n_rendered, len(prompts))):
-        _render(draft, n, prompts[n], added[n], steps_per_quarter, run_config.name)
+        notes = prompts[n].continued(added[n], steps_per_quarter)
+        _render(draft, n, notes, f"{run_config.name}, sample {n + 1}", audio_backend)
         report(f"render/{run_config.name}", n + 1, config.n_rendered)
 
 
@@ -140,13 +142,9 @@ def sample_name(n: int) -> str:
     return f"sample-{n:02d}"
 
 
-def _render(
-    draft: Draft, n: int, prompt: Prompt, added: list[str], steps_per_quarter: int, run_name: str
-) -> None:
-    notes = prompt.continued(added, steps_per_quarter)
-    title = f"{run_name}, sample {n + 1}"
+def _render(draft: Draft, n: int, notes: GridNotes, title: str, audio_backend: Backend) -> None:
     name = sample_name(n)
     write_midi(notes, draft.path(f"{name}.mid"), track_name=title)
     write_musicxml(notes, draft.path(f"{name}.musicxml"), title=title)
-    sound = render_audio(notes, draft.path(f"{name}.mp3"))
+    sound = render_audio(notes, draft.path(f"{name}.mp3"), audio_backend)
     draft.write_json(f"{name}.json", {"audio_backend": sound.backend, "audio_font": sound.font})

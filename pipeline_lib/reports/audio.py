@@ -11,11 +11,15 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline_lib.notes.grid import GridNotes
+
+Backend = Literal["fluidsynth", "sine"]
+"""FluidSynth plays a piano; sine waves need nothing but pretty_midi."""
 
 SAMPLE_RATE_HZ = 44_100
 TARGET_LUFS = -18.0
@@ -34,8 +38,7 @@ class AudioInfo:
 
     Parameters
     ----------
-    backend : str
-        "fluidsynth" or "sine".
+    backend : {"fluidsynth", "sine"}
     font : str or None
         File name of the SoundFont; None for sine waves.
     duration_sec : float
@@ -44,13 +47,13 @@ class AudioInfo:
         Integrated loudness; below the target where peaks would have clipped, -inf for silence.
     """
 
-    backend: str
+    backend: Backend
     font: str | None
     duration_sec: float
     loudness_lufs: float
 
 
-def render_audio(notes: GridNotes, path: Path) -> AudioInfo:
+def render_audio(notes: GridNotes, path: Path, backend: Backend) -> AudioInfo:
     """Play a piece on a piano.
 
     Parameters
@@ -59,10 +62,11 @@ def render_audio(notes: GridNotes, path: Path) -> AudioInfo:
         Timed by its ``tempo_qpm``.
     path : Path
         The ``.mp3`` file to write: mono, 44.1 kHz.
+    backend : {"fluidsynth", "sine"}
+        What makes the sound: see `available_backend`.
     """
     import soundfile
 
-    backend = "fluidsynth" if fluidsynth_is_installed() else "sine"
     sound, loudness_lufs = _at_target_loudness(_synthesise(notes, backend))
     soundfile.write(path, sound, SAMPLE_RATE_HZ, format="MP3")
     return AudioInfo(
@@ -73,16 +77,16 @@ def render_audio(notes: GridNotes, path: Path) -> AudioInfo:
     )
 
 
-def fluidsynth_is_installed() -> bool:
-    """Whether the FluidSynth library can be loaded; pyfluidsynth loads it as it is imported."""
+def available_backend() -> Backend:
+    """The best backend of this machine: pyfluidsynth loads the FluidSynth library as it is imported."""
     try:
         importlib.import_module("fluidsynth")
     except ImportError:
-        return False
-    return True
+        return "sine"
+    return "fluidsynth"
 
 
-def _synthesise(notes: GridNotes, backend: str) -> NDArray[np.float64]:
+def _synthesise(notes: GridNotes, backend: Backend) -> NDArray[np.float64]:
     """Samples, shape (n_samples,): the notes and the release of the last one."""
     import pretty_midi
 

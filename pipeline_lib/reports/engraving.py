@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import verovio
@@ -48,7 +49,9 @@ def engrave(musicxml: str, *, seed: int) -> Engraving:
         At least 1; decides the ids of the elements, which must differ between the scores of a page.
     """
     verovio.enableLog(verovio.LOG_OFF)
-    toolkit = verovio.toolkit()
+    toolkit = verovio.toolkit(False)
+    # Verovio knows where its fonts are in the main thread only: told nothing, others get empty scores.
+    toolkit.setResourcePath(str(Path(verovio.__file__).parent / "data"))
     toolkit.setOptions(
         {
             "xmlIdSeed": seed,
@@ -66,7 +69,8 @@ def engrave(musicxml: str, *, seed: int) -> Engraving:
             "smuflTextFont": "embedded",
         }
     )
-    toolkit.loadData(musicxml)
+    if not toolkit.loadData(musicxml):
+        raise ValueError(f"Verovio cannot read this score: {toolkit.getLog()}")
     svg, font_face = _without_font(toolkit.renderToSVG(1))
     return Engraving(svg, font_face, tuple(_highlights(toolkit.renderToTimemap())))
 

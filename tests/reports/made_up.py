@@ -12,7 +12,7 @@ from pipeline_lib.evaluation.metrics import METRICS
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi import write_midi
 from pipeline_lib.notes.table import RejectReason
-from pipeline_lib.reports.audio import render_audio
+from pipeline_lib.reports.audio import available_backend, render_audio
 from pipeline_lib.reports.content import CorpusSummary, Reject, RunResult, Sample
 from pipeline_lib.reports.notation import write_musicxml
 
@@ -112,7 +112,7 @@ def made_up_sample(folder: Path, run: str, index: int, notes: GridNotes) -> Samp
     midi, score, sound = (folder / f"{index}{suffix}" for suffix in (".mid", ".musicxml", ".mp3"))
     write_midi(notes, midi, track_name=run)
     write_musicxml(notes, score, title=f"Synthetic {index + 1}")
-    audio = render_audio(notes, sound)
+    audio = render_audio(notes, sound, available_backend())
     return Sample(
         run=run,
         index=index,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,14 @@ def test_beams(time_signature: str, lengths: list[int], expected: list[list[str]
     values = [Value(start, length, (60,)) for start, length in zip(starts, lengths, strict=True)]
     n_flags = [{6: 2, 12: 1, 18: 1, 24: 0}[length] for length in lengths]
     assert beams(values, n_flags, Metre.of(time_signature)) == expected
+
+
+def test_a_score_is_the_same_in_a_thread_as_in_the_main_one(jig: GridNotes, tmp_path: Path) -> None:
+    # Stages run in threads; Verovio finds its fonts in the main thread only unless it is told.
+    path = tmp_path / "score.musicxml"
+    write_musicxml(jig, path, title="In a thread")
+    text = path.read_text(encoding="utf-8")
+    with ThreadPoolExecutor(1) as pool:
+        in_thread = pool.submit(engrave, text, seed=1).result()
+    assert in_thread == engrave(text, seed=1)
+    assert in_thread.svg.count("<use") > 4
