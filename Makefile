@@ -1,6 +1,13 @@
 # Everything runs in .venv; the only things needed beforehand are Python 3.11, make and git.
 PYTHON ?= python3.11
 BIN := .venv/bin
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+# Turns pip's line per package into one line that counts.
+COUNT = awk -v n=$$(grep -c == requirements.lock) ' \
+	/^Collecting/ { printf "\r  %d of %d packages", ++i, n; fflush() } \
+	/^Installing/ { printf "\r  unpacking %d packages ...", n; fflush() } \
+	END { print "" }'
 export MPLBACKEND := Agg
 
 .PHONY: run test check lint types imports fast lock clean
@@ -28,9 +35,9 @@ imports: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed: install Python 3.11, or set PYTHON=..." >&2; exit 1; }
-	@echo "Installing the pinned requirements into .venv (about 2 minutes) ..."
+	@echo "Installing the pinned requirements into .venv (about 2 minutes, once)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock | $(COUNT)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -60,15 +60,16 @@ class PrefectExecutor:
 
     def all(self, calls: Sequence[Call]) -> list[Artifact]:
         """Run calls side by side; the first error ends them all."""
-        if len(calls) > 1:
-            report(calls[0].stage.name, 0, len(calls))
+        if not calls:
+            return []
+        label = calls[0].label if len(calls) == 1 else calls[0].stage.name
+        report(label, 0, len(calls))
         submitted = [self._submit(call) for call in calls]
         finished: list[Artifact] = []
         for one in submitted:
             finished.append(self._finish(one))
-            if len(calls) > 1:
-                n_cached = sum(e.state == "cached" for e in self.entries[-len(finished) :])
-                report(one.call.stage.name, len(finished), len(calls), f"{n_cached} cached")
+            n_cached = sum(e.state == "cached" for e in self.entries[-len(finished) :])
+            report(label, len(finished), len(calls), f"{n_cached} cached" if n_cached else "")
         return finished
 
     def _submit(self, call: Call) -> _Submitted:

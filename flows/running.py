@@ -73,10 +73,14 @@ def plan_flow(
 
 
 def _load_flow() -> Any:
-    """Import Prefect and the flow, with Prefect's console handlers left in place: they reach the log."""
+    """Import the flow, and wait until Prefect's API answers; it starts its own server where none is set."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from prefect.client.orchestration import get_client
+
     from flows.music_pipeline import music_pipeline
 
+    with get_client(sync_client=True) as client:
+        client.hello()
     return music_pipeline
 
 

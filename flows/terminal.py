@@ -102,13 +102,13 @@ class ProgressDisplay:
         if label not in self._bars:
             self._bars[label] = self._progress.add_task(label, total=total, text=text)
             self._started[label] = time.monotonic()
-        finished = self._progress.tasks[self._bars[label]].finished
-        self._progress.update(self._bars[label], completed=done, total=total, text=text)
-        if done >= total and not finished and not self._console.is_terminal:
+        bar = self._bars[label]
+        if self._progress.tasks[bar].finished:
+            return  # a stage that counts for itself is reported once more when it has ended
+        self._progress.update(bar, completed=done, total=total, text=text)
+        if done >= total and not self._console.is_terminal:
             seconds = time.monotonic() - self._started[label]
-            self._console.print(
-                f"  {label}: {total:g} done in {seconds:.1f} s {text}", markup=False
-            )
+            self._console.print(f"  {label}: {total:g} done in {seconds:.1f} s {text}", markup=False)
 
     @contextmanager
     def waiting(self, label: str) -> Iterator[None]:
