@@ -1,5 +1,5 @@
 # Everything runs in .venv; the only things needed beforehand are Python 3.11, make and git.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -34,7 +34,8 @@ imports: .venv/installed
 	@$(BIN)/lint-imports
 
 .venv/installed: requirements.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed: install Python 3.11, or set PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "Python 3.11 is needed: install it, or name it with make PYTHON=..." >&2; exit 1; }
 	@echo "Installing the pinned requirements into .venv (about 2 minutes, once)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock | $(COUNT)

@@ -30,7 +30,7 @@ class IngestConfig(StageConfig):
         64,
         ge=1,
         le=256,
-        description="Buckets that files are put in by content hash; the unit of caching.",
+        description="Buckets that files are dealt into by a hash of their paths; the unit of caching.",
     )
     max_rejected_fraction: float = Field(
         0.75,

@@ -1,9 +1,12 @@
 """A corpus as given to us: which files, with which content.
 
 A folder's path says nothing about what is in it, so a corpus enters the pipeline as a `CorpusSnapshot`:
-the sorted paths with the SHA-256 of every file. Files are then dealt into buckets by their hash. A bucket
-is the unit of caching: a new or changed file touches one bucket, and since a bucket's `cache_value` holds
-no paths, renaming a file or moving the project touches none.
+the sorted paths with the SHA-256 of every file. Files are then dealt into buckets, the unit of caching.
+
+Which bucket a file is in depends on its path, so that a file that was edited stays where it was: one
+changed, new or removed file touches one bucket. (By content it would leave one bucket and enter another.)
+What decides a bucket's result is contents alone: moving a corpus, or renaming a file within its bucket,
+touches none; any other renaming touches two, and since pieces are named by content, nothing is learnt anew.
 
 Paths are relative to the corpus folder and use forward slashes on every system.
 """
@@ -40,7 +43,7 @@ SNAPSHOT_SCHEMA = pa.schema(
 """One row per file of a corpus, sorted by path."""
 
 _BUCKET_DIGITS = 8
-"""Hex digits of a file's hash that choose its bucket."""
+"""Hex digits of the SHA-256 of a file's path that choose its bucket."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Bucket:
-    """Some files of a corpus, chosen by their hash; what one ingestion task reads.
+    """Some files of a corpus, chosen by a hash of their paths; what one ingestion task reads.
 
     Parameters
     ----------
@@ -122,10 +125,11 @@ class CorpusSnapshot:
         return hashlib.sha256(json.dumps(self.cache_value()).encode()).hexdigest()
 
     def buckets(self, n_shards: int) -> tuple[Bucket, ...]:
-        """The files dealt into at most `n_shards` buckets by hash; empty buckets are left out."""
+        """The files dealt into at most `n_shards` buckets by path; empty buckets are left out."""
         dealt: dict[int, list[SourceFile]] = {}
         for file in self.files:
-            dealt.setdefault(int(file.sha256[:_BUCKET_DIGITS], 16) % n_shards, []).append(file)
+            path_sha256 = hashlib.sha256(file.path.encode()).hexdigest()
+            dealt.setdefault(int(path_sha256[:_BUCKET_DIGITS], 16) % n_shards, []).append(file)
         return tuple(Bucket(i, self.root, tuple(dealt[i])) for i in sorted(dealt))
 
 

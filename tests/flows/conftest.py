@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for n in range(N_TUNES):
         write_tune(folder / f"tune-{n:02d}.mid", seed=n)
     write_bad_files(folder)
+    for name in ("copy-1.mid", "copy-2.mid"):  # the same bytes, most likely in other buckets
+        shutil.copy(folder / "tune-01.mid", folder / name)
     return folder
 
 
