@@ -108,7 +108,9 @@ class ProgressDisplay:
         self._progress.update(bar, completed=done, total=total, text=text)
         if done >= total and not self._console.is_terminal:
             seconds = time.monotonic() - self._started[label]
-            self._console.print(f"  {label}: {total:g} done in {seconds:.1f} s {text}", markup=False)
+            self._console.print(
+                f"  {label}: {total:g} done in {seconds:.1f} s {text}", markup=False
+            )
 
     @contextmanager
     def waiting(self, label: str) -> Iterator[None]:

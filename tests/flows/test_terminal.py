@@ -10,7 +10,6 @@ from rich.console import Console
 
 from flows.terminal import ProgressDisplay, quiet_output
 
-
 SCRIPT = """
 import os, subprocess, sys
 from pathlib import Path
