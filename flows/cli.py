@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -79,7 +80,7 @@ class Experiment:
         if self.temperature is not None:
             settings["generate.temperature"] = self.temperature
         if self.prompt is not None:
-            settings["generate.prompt"] = str(self.prompt.resolve())
+            settings["prompts.source"] = str(self.prompt.resolve())
         return settings
 
 
@@ -161,7 +162,10 @@ def inspect(
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
     as_json: Json = False,
 ) -> None:
-    """Open an artifact: schema, rows, provenance, and lineage back to the files it came from."""
+    """Open an artifact: schema, rows, provenance, and lineage back to the files it came from.
+
+    A path that is not found is looked for under --artifacts.
+    """
     from flows.inspection import inspect_artifact
     from flows.summaries import print_inspection
     from flows.terminal import make_console
@@ -208,6 +212,8 @@ def main() -> None:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
+        # While Python shuts down, a second interrupt would print a traceback: let it just end us.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         print(
             "Stopped. Finished stages are kept: the next run goes on from there.", file=sys.stderr
         )

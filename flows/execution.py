@@ -17,6 +17,7 @@ from flows.reasons import explain
 from pipeline_lib.artifacts import Artifact, ArtifactStore
 from pipeline_lib.errors import ArtifactError
 from tasks.caching import as_prefect_task, find_cached, has_record
+from tasks.fingerprint import read_all
 from tasks.progress import report
 from tasks.stages import Call, StageKey, artifacts_in
 
@@ -53,23 +54,31 @@ class PrefectExecutor:
         self._store = store
         self._last = last
         self.entries: list[Entry] = []
+        read_all()
 
     def __call__(self, call: Call) -> Artifact:
         """Run one call."""
         return self.all([call])[0]
 
     def all(self, calls: Sequence[Call]) -> list[Artifact]:
-        """Run calls side by side; the first error ends them all."""
+        """Run calls side by side; all are waited for before the first error is raised."""
         if not calls:
             return []
         label = calls[0].label if len(calls) == 1 else calls[0].stage.name
         report(label, 0, len(calls))
         submitted = [self._submit(call) for call in calls]
         finished: list[Artifact] = []
+        errors: list[Exception] = []
         for one in submitted:
-            finished.append(self._finish(one))
+            try:
+                finished.append(self._finish(one))
+            except Exception as error:
+                errors.append(error)
+                continue
             n_cached = sum(e.state == "cached" for e in self.entries[-len(finished) :])
             report(label, len(finished), len(calls), f"{n_cached} cached" if n_cached else "")
+        if errors:
+            raise errors[0]
         return finished
 
     def _submit(self, call: Call) -> _Submitted:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.journal import load_journal
-from pipeline_lib.artifacts import MANIFEST_NAME, ArtifactStore, read_manifest
+from pipeline_lib.artifacts import MANIFEST_NAME, read_manifest
 from pipeline_lib.errors import ArtifactError
 
 
@@ -62,12 +63,20 @@ class Inspection:
 def inspect_artifact(path: Path, artifacts: Path, n_rows: int) -> Inspection:
     """Open an artifact's folder, or one Parquet file in it.
 
+    Parameters
+    ----------
+    path : Path
+        Of the folder or the file; relative to the working directory, or else to `artifacts`.
+    artifacts : Path
+        Where a path may be relative to. Ancestors are looked for where the artifact itself lies.
+    n_rows : int
+        Rows to show of each file.
+
     Raises
     ------
     ArtifactError
         There is no artifact at this path.
     """
-    store = ArtifactStore(artifacts)
     target = path if path.exists() else artifacts / path
     folder = next((p for p in (target, *target.parents) if (p / MANIFEST_NAME).is_file()), None)
     if folder is None:
@@ -78,15 +87,23 @@ def inspect_artifact(path: Path, artifacts: Path, n_rows: int) -> Inspection:
         )
     manifest = read_manifest(folder)
     files = sorted(folder.rglob("*.parquet")) if target.is_dir() else [target]
-    lineage = list(_lineage(store, folder, manifest))
+    root = _root_of(folder, manifest, artifacts)
+    lineage = list(_lineage(root, folder, manifest))
     return Inspection(
         artifact=manifest["artifact"]["relpath"],
         stage=manifest["provenance"]["stage"],
         files=[_describe(file, folder, n_rows) for file in files],
         parameters=manifest["provenance"]["parameters"],
         lineage=[step for step, _ in lineage],
-        sources=_sources(store, [found for _, found in lineage]),
+        sources=_sources(root, [found for _, found in lineage]),
     )
+
+
+def _root_of(folder: Path, manifest: dict[str, Any], otherwise: Path) -> Path:
+    """The artifacts folder that an artifact lies in; `otherwise` where it was moved out of one."""
+    place = folder.resolve()
+    is_in_place = place.parts[-2:] == Path(manifest["artifact"]["relpath"]).parts
+    return place.parents[1] if is_in_place else otherwise
 
 
 def _describe(path: Path, folder: Path, n_rows: int) -> ParquetFile:
@@ -109,7 +126,7 @@ def _describe(path: Path, folder: Path, n_rows: int) -> ParquetFile:
 
 
 def _lineage(
-    store: ArtifactStore, folder: Path, manifest: dict[str, Any]
+    root: Path, folder: Path, manifest: dict[str, Any]
 ) -> Iterator[tuple[LineageStep, dict[str, Any]]]:
     """The artifact and its ancestors with their manifests; those since deleted are named without one."""
     seen: set[str] = set()
@@ -122,34 +139,52 @@ def _lineage(
         stage = found["provenance"]["stage"] if found else "deleted since"
         yield LineageStep(depth, relpath, stage), found
         for parent in reversed(found.get("parent_artifacts", [])):
-            parent_folder = store.root / parent["relpath"]
+            parent_folder = root / parent["relpath"]
             is_there = (parent_folder / MANIFEST_NAME).is_file()
             waiting.append(
                 (depth + 1, parent["relpath"], read_manifest(parent_folder) if is_there else {})
             )
 
 
-def _sources(store: ArtifactStore, manifests: list[dict[str, Any]]) -> list[str]:
+def _sources(root: Path, manifests: list[dict[str, Any]]) -> list[str]:
     """Paths of the files behind all ingested buckets and scanned folders in a lineage.
 
-    Buckets know contents only, so that renaming costs nothing; the last scan knows the paths.
+    Buckets know contents only, so that renaming costs nothing; scans know the paths. A content that no
+    scan knows any more is named by its checksum.
     """
     contents: set[str] = set()
+    scanned: list[tuple[str, str]] = []
     for manifest in manifests:
         inputs = manifest.get("facts", {}).get("inputs", {})
         contents.update(sha256 for sha256, _ in inputs.get("bucket", {}).get("contents", []))
-        contents.update(sha256 for _, sha256 in inputs.get("snapshot", []))
-    paths = _scanned_paths(store)
+        scanned.extend((path, sha256) for path, sha256 in inputs.get("snapshot", []))
+    paths = {**_all_scanned_paths(root), **_by_content(scanned)}
+    contents.update(sha256 for _, sha256 in scanned)
     return sorted(path for c in contents for path in paths.get(c, [f"sha256:{c}"]))
 
 
-def _scanned_paths(store: ArtifactStore) -> dict[str, list[str]]:
-    """Paths of the last scan by content."""
-    journal = load_journal(store)
-    scanned = next((e.artifact for e in journal.stages if e.stage == "scan"), "") if journal else ""
-    file = store.root / scanned / "files.parquet"
+def _all_scanned_paths(root: Path) -> dict[str, list[str]]:
+    """Paths by content, as the latest scan that met the content knew them."""
     paths: dict[str, list[str]] = {}
-    if scanned and file.is_file():
-        for row in pq.read_table(file, columns=["path", "sha256"]).to_pylist():
-            paths.setdefault(row["sha256"], []).append(row["path"])
+    for folder in sorted(root.glob("corpus/*/"), key=_written_at):
+        # A damaged scan is the next run's concern; here it knows nothing.
+        with suppress(OSError, ValueError, pa.ArrowException):
+            table = pq.read_table(folder / "files.parquet", columns=["path", "sha256"])
+            paths.update(_by_content((row["path"], row["sha256"]) for row in table.to_pylist()))
+    return paths
+
+
+def _written_at(folder: Path) -> str:
+    """When an artifact was written; first of all where that is unknown."""
+    try:
+        return str(read_manifest(folder)["written_at"])
+    except (ArtifactError, KeyError):
+        return ""
+
+
+def _by_content(files: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Paths by checksum, from pairs of the two."""
+    paths: dict[str, list[str]] = {}
+    for path, sha256 in files:
+        paths.setdefault(sha256, []).append(path)
     return paths

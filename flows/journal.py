@@ -6,11 +6,12 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from pipeline_lib.artifacts import ArtifactStore
+from pipeline_lib.errors import ArtifactError
 
 STATUS_NAME = "status.json"
 
@@ -54,36 +55,70 @@ class Journal:
         Name of the corpus.
     config : dict
         All settings.
+    known : dict
+        Each label's latest artifact, relative to ``artifacts/``, of this and of earlier experiments.
     """
 
     corpus: str
     config: Mapping[str, Any]
     flow_run: str = ""
-    state: Literal["running", "completed", "failed"] = "running"
+    state: Literal["running", "completed", "failed", "stopped"] = "running"
     started_at: str = ""
     seconds: float = 0.0
     report: str = ""
     results: list[dict[str, Any]] = field(default_factory=list)
     stages: list[Entry] = field(default_factory=list)
+    known: dict[str, str] = field(default_factory=dict)
 
     def save(self, store: ArtifactStore) -> None:
-        """Replace the saved journal, at once or not at all."""
+        """Replace the saved journal, at once or not at all; its entries become known."""
+        self.known.update({entry.stage: entry.artifact for entry in self.stages})
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
         store.root.mkdir(parents=True, exist_ok=True)
         handle, scratch = tempfile.mkstemp(dir=store.root, prefix=".status-")
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(asdict(self), stream, indent=1, ensure_ascii=False)
+            stream.write(text)
         os.replace(scratch, store.root / STATUS_NAME)
 
 
 def load_journal(store: ArtifactStore) -> Journal | None:
-    """The last experiment's journal; None before the first."""
+    """The last experiment's journal; None before the first.
+
+    Raises
+    ------
+    ArtifactError
+        It is damaged, or was written by another version.
+    """
     path = store.root / STATUS_NAME
     if not path.is_file():
         return None
-    values = json.loads(path.read_text(encoding="utf-8"))
-    return Journal(**{**values, "stages": [Entry(**entry) for entry in values["stages"]]})
+    try:
+        return _journal(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ArtifactError(
+            f"{STATUS_NAME} is unreadable ({error})",
+            path=path,
+            remedy="run `music-pipeline run` again: it is written anew",
+        ) from None
+
+
+def last_journal(store: ArtifactStore) -> Journal | None:
+    """As `load_journal`, but an unreadable journal is none: a run must not stop at it."""
+    try:
+        return load_journal(store)
+    except ArtifactError:
+        return None
 
 
 def artifacts_by_label(journal: Journal | None) -> dict[str, Path]:
-    """Where each stage call's last artifact lies, relative to ``artifacts/``."""
-    return {entry.stage: Path(entry.artifact) for entry in journal.stages} if journal else {}
+    """Where each stage call's latest artifact lies, relative to ``artifacts/``."""
+    return {label: Path(relpath) for label, relpath in journal.known.items()} if journal else {}
+
+
+def _journal(values: Any) -> Journal:
+    """Inverse of what `Journal.save` writes; an unknown or missing field is an error."""
+    if not isinstance(values, dict) or set(values) != {f.name for f in fields(Journal)}:
+        raise ValueError("it has other fields than this version writes")
+    if not isinstance(values["known"], dict):
+        raise TypeError("`known` is no object")
+    return Journal(**{**values, "stages": [Entry(**entry) for entry in values["stages"]]})

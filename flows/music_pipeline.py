@@ -13,21 +13,22 @@ from prefect import flow, runtime
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.execution import Executor, PrefectExecutor
-from flows.journal import Journal, artifacts_by_label, load_journal
+from flows.journal import Journal, artifacts_by_label, last_journal
 from flows.prefect_artifacts import TrainingProgress, publish_results
 from pipeline_lib.artifacts import Artifact, ArtifactStore
 from pipeline_lib.config import PipelineConfig
 from pipeline_lib.notes.corpus import CorpusSnapshot, scan_corpus
 from pipeline_lib.presets import DEFAULT_CORPUS, PresetName, build_config
 from pipeline_lib.reports.audio import available_backend
+from tasks.choose_prompts import choose_prompts, read_prompt
 from tasks.encode import encode
 from tasks.evaluate import evaluate
 from tasks.fit_ngram import fit_ngram
-from tasks.generate import generate, read_prompt
+from tasks.generate import generate
 from tasks.index_windows import index_windows
 from tasks.ingest import ingest
 from tasks.prepare import prepare
-from tasks.progress import reporter
+from tasks.progress import Stopped, reporter
 from tasks.scan import scan
 from tasks.score import score, score_ngram
 from tasks.split import split
@@ -52,6 +53,9 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
         The files to learn from.
     config : PipelineConfig
     """
+    new, steps = config.generate, config.tokens.steps_per_quarter
+    given = read_prompt(config.prompts.source, config.prompts.length, config.tokens)
+
     corpus = run(scan.call("scan", snapshot))
     shards = run.all(
         [
@@ -63,6 +67,17 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
         split.call("split", corpus, shards, config.split, config.ingest.max_rejected_fraction)
     )
     tokens = run(encode.call("encode", pieces, shards, config.tokens))
+
+    prompts = run(
+        choose_prompts.call(
+            "choose_prompts",
+            tokens,
+            given,
+            new.n_samples,
+            config.prompts.length,
+            config.prompts.seed,
+        )
+    )
 
     lengths = config.windows.seq_lengths
     windows = dict(
@@ -94,13 +109,10 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
         ]
     )
 
-    new = config.generate
-    steps = config.tokens.steps_per_quarter
     backend = available_backend()
-    prompt = read_prompt(new.prompt, new.prompt_length, config.tokens)
     samples = run.all(
         [
-            generate.call(f"generate/{p.name}", tokens, r, prompt, new, steps, backend)
+            generate.call(f"generate/{p.name}", tokens, r, prompts, new, steps, backend)
             for p, r in zip(points, runs, strict=True)
         ]
     )
@@ -110,7 +122,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
                 f"evaluate/{p.name}",
                 tokens,
                 s,
-                new.prompt_length,
+                config.prompts.length,
                 new.length,
                 steps,
                 config.evaluate,
@@ -189,7 +201,7 @@ def run_experiment(store: ArtifactStore, snapshot: CorpusSnapshot, config: Pipel
     Path
         The report's HTML file.
     """
-    last = load_journal(store)
+    last = last_journal(store)
     execute = PrefectExecutor(store, artifacts_by_label(last))
     journal = Journal(
         corpus=snapshot.name,
@@ -197,9 +209,9 @@ def run_experiment(store: ArtifactStore, snapshot: CorpusSnapshot, config: Pipel
         flow_run=str(runtime.flow_run.name),
         started_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         stages=execute.entries,
+        known=dict(last.known) if last else {},
     )
     started = time.perf_counter()
-    journal.state = "failed"
     try:
         with TrainingProgress():
             report = experiment(execute, snapshot, config)
@@ -207,6 +219,12 @@ def run_experiment(store: ArtifactStore, snapshot: CorpusSnapshot, config: Pipel
         journal.report = str(page)
         journal.results = store.read_table(report, RESULTS_NAME).to_pylist()
         journal.state = "completed"
+    except (KeyboardInterrupt, Stopped):
+        journal.state = "stopped"
+        raise
+    except BaseException:
+        journal.state = "failed"
+        raise
     finally:
         journal.seconds = round(time.perf_counter() - started, 3)
         journal.save(store)

@@ -52,8 +52,8 @@ def _differences(
     if changed:
         yield f"code changed: {_list(changed)}"
     for name, version in key.packages.items():
-        if manifest["packages"].get(name) != version:
-            yield f"{name} {manifest['packages'].get(name)} -> {version}"
+        if facts["packages"].get(name) != version:
+            yield f"{name} {facts['packages'].get(name)} -> {version}"
 
 
 def _compare(name: str, before: Any, after: Any) -> Iterator[str]:

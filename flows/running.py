@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from flows.journal import Journal, artifacts_by_label, load_journal
-from flows.terminal import ProgressDisplay, quiet_output
+from flows.journal import Journal, artifacts_by_label, last_journal, load_journal
+from flows.terminal import ProgressDisplay, quiet_output, unwritable
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.errors import ArtifactError, PipelineError
 from pipeline_lib.notes.corpus import list_sources, scan_corpus
 from pipeline_lib.presets import PresetName, build_config
 from tasks.prepare import prepare
-from tasks.progress import add_listener, reporter
+from tasks.progress import add_listener, reporter, request_stop
 
 if TYPE_CHECKING:
     from flows.execution import PlannedCall
@@ -31,6 +33,8 @@ def run_flow(corpus: str, preset: PresetName, settings: dict[str, Any], artifact
     ------
     PipelineError
         What went wrong; unexpected errors are in the log with their traceback, and are named here.
+    KeyboardInterrupt
+        The user stopped it; all stages have ended.
     """
     build_config(preset, settings)  # a wrong setting should not wait for Prefect to start
     log = artifacts / LOG_NAME
@@ -41,7 +45,7 @@ def run_flow(corpus: str, preset: PresetName, settings: dict[str, Any], artifact
             list_sources(prepare(corpus, progress=reporter("prepare")))
             with display.waiting("start Prefect"):
                 music_pipeline = _load_flow()
-            with _explained(log):
+            with _explained(log), _stopping_on_interrupt():
                 music_pipeline(
                     corpus=corpus, preset=preset, settings=settings, artifacts=str(artifacts)
                 )
@@ -55,21 +59,41 @@ def run_flow(corpus: str, preset: PresetName, settings: dict[str, Any], artifact
 def plan_flow(
     corpus: str, preset: PresetName, settings: dict[str, Any], artifacts: Path
 ) -> list[PlannedCall]:
-    """Say which stages a run with these settings would run."""
+    """Say which stages a run with these settings would run; writes nothing under `artifacts`.
+
+    Raises
+    ------
+    PipelineError
+        A run would be refused for this.
+    """
     config = build_config(preset, settings)
-    with quiet_output(artifacts / LOG_NAME) as console, ProgressDisplay(console) as display:
+    _refuse_unwritable(artifacts)
+    with quiet_output(Path(os.devnull)) as console, ProgressDisplay(console) as display:
         stop_listening = add_listener(display)
         try:
             from flows.execution import Planner
             from flows.music_pipeline import experiment
 
             store = ArtifactStore(artifacts)
-            planner = Planner(store, artifacts_by_label(load_journal(store)))
+            planner = Planner(store, artifacts_by_label(last_journal(store)))
             snapshot = scan_corpus(prepare(corpus, progress=reporter("prepare")))
             experiment(planner, snapshot, config)
         finally:
             stop_listening()
     return planner.calls
+
+
+def _refuse_unwritable(artifacts: Path) -> None:
+    """Raise if the folder can be neither written to nor made, as far as that can be told from outside."""
+    place = artifacts.absolute()
+    try:
+        nearest = next(p for p in (place, *place.parents) if p.exists())
+    except OSError as error:
+        raise unwritable(artifacts, error.strerror or str(error)) from None
+    if not nearest.is_dir():
+        raise unwritable(artifacts, f"{nearest} is not a folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise unwritable(artifacts, f"{nearest} may not be written to")
 
 
 def _load_flow() -> Any:
@@ -102,3 +126,30 @@ def _explained(log: Path) -> Iterator[None]:
             remedy="read the end of that log; `music-pipeline doctor` checks this machine. "
             "Finished stages are kept",
         ) from error
+
+
+@contextlib.contextmanager
+def _stopping_on_interrupt() -> Iterator[None]:
+    """Let the first interrupt stop all stages, and a second one end the process at once.
+
+    Prefect holds an interrupt back until its threads have ended, so the signal's own handler tells them.
+    """
+    interrupted = False
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        request_stop()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    except Exception:
+        if interrupted:  # a stopped stage, or Prefect without its server, which was interrupted too
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if not interrupted:
+            signal.signal(signal.SIGINT, before)

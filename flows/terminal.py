@@ -27,6 +27,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from pipeline_lib.errors import ArtifactError
+
 _NON_TERMINAL_WIDTH = 120
 
 
@@ -38,13 +40,17 @@ def quiet_output(log_path: Path) -> Iterator[Console]:
     ----------
     log_path : Path
         Appended to.
+
+    Raises
+    ------
+    ArtifactError
+        It cannot be written.
     """
-    log_path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
     saved = [os.dup(descriptor) for descriptor in (1, 2)]
     with (
-        log_path.open("a", encoding="utf-8") as log,
+        _open_log(log_path) as log,
         os.fdopen(os.dup(saved[0]), "w", encoding="utf-8") as terminal,
     ):
         for descriptor in (1, 2):
@@ -57,6 +63,23 @@ def quiet_output(log_path: Path) -> Iterator[Console]:
             for descriptor, original in zip((1, 2), saved, strict=True):
                 os.dup2(original, descriptor)
                 os.close(original)
+
+
+def _open_log(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise unwritable(path.parent, error.strerror or str(error)) from None
+
+
+def unwritable(artifacts: Path, why: str) -> ArtifactError:
+    """The error for an artifacts folder that cannot be used."""
+    return ArtifactError(
+        f"nothing can be written to the artifacts folder ({why})",
+        path=artifacts,
+        remedy="name another with --artifacts, or make it writable",
+    )
 
 
 def make_console(stream: TextIO | None = None) -> Console:

@@ -22,14 +22,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +35,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline_lib.errors import ArtifactError
+from pipeline_lib.packages import package_versions
 
 PROVENANCE_KEY = b"music_pipeline"
 MANIFEST_NAME = "manifest.json"
@@ -44,6 +43,7 @@ ADDRESS_LENGTH = 16
 """Hex digits of the sha256 in a folder's name."""
 
 _CHUNK_BYTES = 1 << 20
+_MOST_ATTEMPTS = 5
 _PARQUET_TAIL_BYTES = 8
 """A Parquet file ends with the footer's length (4 bytes) and the magic number (4 bytes)."""
 
@@ -129,7 +129,7 @@ class Draft:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file; keys sorted, so that equal values give equal bytes."""
-        text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False)
+        text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
         self.path(name).write_text(text + "\n", encoding="utf-8")
 
 
@@ -226,25 +226,33 @@ class ArtifactStore:
             "facts": draft.facts,
         }
         draft.write_json(MANIFEST_NAME, manifest)
-        _move_into_place(draft.folder, self.path(artifact))
+        self._move_into_place(draft.folder, artifact)
         return artifact
 
+    def _move_into_place(self, source: Path, artifact: Artifact) -> None:
+        """Rename a finished folder to its address; whatever damaged thing stood there goes.
 
-def _move_into_place(source: Path, target: Path) -> None:
-    """Rename a finished folder to its address; whatever damaged thing stood there goes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source.chmod(0o755)
-    while True:
-        try:
-            os.rename(source, target)
-            return
-        except OSError:
-            if not target.exists():
-                raise
-            # Two runs may write the same address: both hold the same bytes, so either may win.
-            discarded = Path(tempfile.mkdtemp(dir=source.parent))
-            os.rename(target, discarded / "replaced")
-            shutil.rmtree(discarded, ignore_errors=True)
+        Another run may have written the same address. What is whole stays, since others may be reading it.
+        """
+        target = self.path(artifact)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.chmod(0o755)
+        for _ in range(_MOST_ATTEMPTS):
+            with suppress(OSError):
+                os.rename(source, target)
+                return
+            with suppress(ArtifactError):
+                self.verify(artifact)
+                return
+            with suppress(OSError):
+                discarded = Path(tempfile.mkdtemp(dir=source.parent))
+                os.rename(target, discarded / "replaced")
+                shutil.rmtree(discarded, ignore_errors=True)
+        raise ArtifactError(
+            "an artifact cannot be moved to its place",
+            path=target,
+            remedy="see that the folder can be written to, and that no other program holds it",
+        )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -315,18 +323,3 @@ def _parquet_data_bytes(path: Path) -> int | None:
     except (OSError, pa.ArrowException):
         return None
     return path.stat().st_size - footer_bytes - _PARQUET_TAIL_BYTES
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that can change a number, and of Python."""
-    packages = (
-        "keras",
-        "music21",
-        "numpy",
-        "pandas",
-        "pyarrow",
-        "symusic",
-        "tensorflow",
-        "verovio",
-    )
-    return {"python": platform.python_version(), **{p: metadata.version(p) for p in packages}}

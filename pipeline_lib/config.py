@@ -8,9 +8,10 @@ Durations are in quarter notes, losses in nats per token, tokens are one note, c
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 SeqLength = Annotated[int, Field(ge=2, le=4096)]
@@ -38,7 +39,9 @@ class IngestConfig(StageConfig):
         le=1,
         description="Stop when a larger share of the files than this cannot be used.",
     )
-    min_notes: int = Field(8, ge=1, description="Pieces with fewer notes than this are rejected.")
+    min_notes: int = Field(
+        8, ge=1, description="Pieces with fewer pitched notes than this are rejected."
+    )
 
 
 class SplitConfig(StageConfig):
@@ -94,6 +97,19 @@ class LstmConfig(StageConfig):
     dropout: float = Field(
         0.3, ge=0, lt=1, description="Dropout after the input and after each LSTM layer."
     )
+
+    @property
+    def name(self) -> str:
+        """Kind and size, then whatever is not the default: ``lstm2x256-dropout0.5``."""
+        usual = type(self)()
+        parts = [f"{self.kind}{self.layers}x{self.units}"]
+        if self.token_input == "one_hot":
+            parts.append("onehot")
+        elif self.embedding_size != usual.embedding_size:
+            parts.append(f"embedding{self.embedding_size}")
+        if self.dropout != usual.dropout:
+            parts.append(f"dropout{self.dropout!r}")
+        return "-".join(parts)
 
 
 class NgramConfig(StageConfig):
@@ -153,10 +169,24 @@ class RunConfig(_TrainingSettings):
     @property
     def name(self) -> str:
         """Short, and unique within an experiment: ``lstm3x128-L50-lr0.002-s0``."""
-        model = self.model
-        one_hot = "-onehot" if model.token_input == "one_hot" else ""
-        architecture = f"{model.kind}{model.layers}x{model.units}{one_hot}"
-        return f"{architecture}-L{self.seq_length}-lr{self.learning_rate:g}-s{self.seed}"
+        return f"{self.model.name}-L{self.seq_length}-lr{self.learning_rate!r}-s{self.seed}"
+
+
+class PromptConfig(StageConfig):
+    """What generation continues."""
+
+    source: str = Field(
+        "random",
+        min_length=1,
+        description="'random' (from validation pieces), or the path of a MIDI or score file.",
+    )
+    length: int = Field(
+        16,
+        ge=1,
+        le=512,
+        description="Tokens taken from the prompt; fewer where there are not as many.",
+    )
+    seed: Seed = Field(0, description="Seed of the choice of prompts.")
 
 
 class GenerateConfig(StageConfig):
@@ -165,12 +195,6 @@ class GenerateConfig(StageConfig):
     temperature: float = Field(
         1.0, gt=0, le=5, description="Logits are divided by this before sampling: lower is safer."
     )
-    prompt: str = Field(
-        "random",
-        min_length=1,
-        description="'random' (openings of validation pieces), or the path of a MIDI or score file.",
-    )
-    prompt_length: int = Field(16, ge=1, le=512, description="Tokens taken from the prompt.")
     length: int = Field(
         160, ge=1, le=4096, description="New tokens per sample at most; a piece may end sooner."
     )
@@ -180,7 +204,7 @@ class GenerateConfig(StageConfig):
     n_rendered: int = Field(
         2, ge=1, le=16, description="Samples per run written as MIDI, score and audio."
     )
-    seed: Seed = Field(0, description="Seed of the prompts and of the sampling.")
+    seed: Seed = Field(0, description="Seed of the sampling.")
 
 
 class EvaluateConfig(StageConfig):
@@ -206,6 +230,7 @@ class PipelineConfig(StageConfig):
     )
     ngram: NgramConfig = NgramConfig()
     train: TrainConfig = TrainConfig()
+    prompts: PromptConfig = PromptConfig()
     generate: GenerateConfig = GenerateConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
@@ -220,3 +245,11 @@ class PipelineConfig(StageConfig):
             for length in self.windows.seq_lengths
             for seed in self.train.seeds
         )
+
+    @model_validator(mode="after")
+    def _each_run_once(self) -> PipelineConfig:
+        names = Counter(run.name for run in self.runs)
+        repeated = sorted(name for name, count in names.items() if count > 1)
+        if repeated:
+            raise ValueError(f"runs are listed more than once: {', '.join(repeated)}")
+        return self

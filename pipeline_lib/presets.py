@@ -13,6 +13,7 @@ from pipeline_lib.config import (
     GenerateConfig,
     LstmConfig,
     PipelineConfig,
+    PromptConfig,
     TrainConfig,
     WindowConfig,
 )
@@ -43,7 +44,8 @@ def _tiny() -> PipelineConfig:
         windows=WindowConfig(seq_lengths=(4, 8)),
         models=(LstmConfig(layers=1, units=16, embedding_size=8),),
         train=TrainConfig(batch_tokens=64, max_epochs=1),
-        generate=GenerateConfig(n_samples=4, n_rendered=1, length=24, prompt_length=4),
+        generate=GenerateConfig(n_samples=4, n_rendered=1, length=24),
+        prompts=PromptConfig(length=4),
     )
 
 
@@ -79,7 +81,7 @@ def build_config(
         return PipelineConfig.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise ConfigError(
-            _describe(error), remedy="`music-pipeline run --help` lists the settings"
+            _describe(error), remedy="pipeline_lib/config.py lists every setting with its bounds"
         ) from None
 
 

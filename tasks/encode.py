@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import TokenConfig
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.corpus import TOKEN_SCHEMA, TokenCorpus, build_corpus, encode_piece
+from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus, encode_piece
 from pipeline_lib.tokens.vocabulary import build_vocabulary, vocabulary_from_table
 from tasks.progress import report
 from tasks.stages import stage
@@ -33,16 +33,14 @@ def encode(draft: Draft, pieces: Artifact, shards: list[Artifact], config: Token
     vocabulary, vocabulary_table = build_vocabulary(train, config.min_count)
     corpus = build_corpus(list(rows.values()), in_order, vocabulary)
     draft.write_table("vocabulary.parquet", vocabulary_table)
-    draft.write_table(
-        "tokens.parquet", pa.table({"token_id": corpus.token_ids}, schema=TOKEN_SCHEMA)
-    )
+    draft.write_table("tokens.parquet", corpus.table)
     draft.write_table("pieces.parquet", corpus.pieces)
 
 
 def load_corpus(store: ArtifactStore, tokens: Artifact) -> TokenCorpus:
     """The token corpus that `encode` wrote."""
     return TokenCorpus(
-        token_ids=store.read_table(tokens, "tokens.parquet").column("token_id").to_numpy(),
+        table=store.read_table(tokens, "tokens.parquet"),
         pieces=store.read_table(tokens, "pieces.parquet"),
         vocabulary=vocabulary_from_table(store.read_table(tokens, "vocabulary.parquet")),
     )

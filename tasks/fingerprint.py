@@ -1,20 +1,29 @@
-"""Which code a stage runs, as hashes of the definitions that it can reach.
+"""Which code a stage runs: the definitions, files and packages that it can reach.
 
 Starting from the stage's function, names are followed through functions, classes and constants of the
 project's own packages, by syntax tree and without importing anything. Comments, docstrings and layout do
 not count. So an edit re-runs the stages that reach the edited definition, and no others.
 
+A string that names a file or folder beside its module (a template, a font) counts with that file's bytes. A
+name that leads out of the project counts as its package, so that a new version of a package re-runs the
+stages that use it.
+
 The analysis is conservative: where a name cannot be followed to one definition (a module passed around as
 a value, ``from x import *``), all of its module counts; module-level statements that are neither
 definitions nor imports always do. What it cannot see are names built at run time (``getattr`` with a
 computed string, entry points): the project does without these.
+
+Code is what it was when the process started (`read_all`): editing a file while a run is under way must not
+give the old code's results the new code's key. `was_edited` tells when that happened.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+import re
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -27,6 +36,9 @@ Reference = tuple[str, str]
 
 _STATEMENTS = "<statements>"
 _EVERYTHING = "*"
+_OUTSIDE = "<package>"
+_FILE = "<file>"
+_FILE_NAME = re.compile(r"\w[\w.-]*")
 
 
 @dataclass
@@ -34,37 +46,91 @@ class _Module:
     name: str
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
     imports: dict[str, Reference | str] = field(default_factory=dict)
-    """Local name to a definition elsewhere, or to a module."""
+    """Local name to a definition elsewhere, to a module, or to a package outside the project."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a function can reach.
+
+    Parameters
+    ----------
+    code : mapping of str to str
+        ``module.definition``, or the path of a file, to the first 12 hex digits of its SHA-256.
+    packages : tuple of str
+        Top-level names imported from outside the project and the standard library, sorted.
+    """
+
+    code: Mapping[str, str]
+    packages: tuple[str, ...]
 
 
 @cache
-def fingerprint(module: str, function: str) -> dict[str, str]:
-    """Hashes of everything in the project that a function can reach.
+def fingerprint(module: str, function: str) -> Fingerprint:
+    """Everything that a function can reach.
 
     Parameters
     ----------
     module, function : str
         Where the function is defined. Its decorators do not count, nor does anything only they reach.
-
-    Returns
-    -------
-    dict of str to str
-        ``module.definition`` to the first 12 hex digits of its SHA-256, sorted by name.
     """
-    found: dict[Reference, str] = {}
+    code: dict[str, str] = {}
+    packages: set[str] = set()
+    seen: set[Reference] = set()
     waiting: list[Reference] = [(module, function)]
     while waiting:
         reference = waiting.pop()
-        if reference in found:
+        if reference in seen:
             continue
-        nodes = _load(reference[0]).definitions.get(reference[1], [])
-        if reference == (module, function):
-            nodes = [_without_decorators(node) for node in nodes]
-        found[reference] = _hash(nodes)
-        waiting += [(reference[0], _STATEMENTS)]
-        waiting += [r for node in nodes for r in _references(node, _load(reference[0]))]
-    empty = _hash([])
-    return {f"{m}.{name}": h for (m, name), h in sorted(found.items()) if h != empty}
+        seen.add(reference)
+        kind, name = reference
+        if kind == _OUTSIDE:
+            packages.add(name)
+        elif kind == _FILE:
+            code[name] = _hash_file(name)
+        else:
+            nodes = _load(kind).definitions.get(name, [])
+            if reference == (module, function):
+                nodes = [_without_decorators(node) for node in nodes]
+            if nodes:
+                code[f"{kind}.{name}"] = _hash(nodes)
+            waiting.append((kind, _STATEMENTS))
+            waiting += [r for node in nodes for r in _references(node, _load(kind))]
+    return Fingerprint(dict(sorted(code.items())), tuple(sorted(packages)))
+
+
+def read_all() -> None:
+    """Read the project's code now, so that later edits do not count in this process."""
+    _modified_when_read()
+    for package in PROJECT_PACKAGES:
+        for path in sorted((_PROJECT_ROOT / package).rglob("*.py")):
+            parts = path.relative_to(_PROJECT_ROOT).with_suffix("").parts
+            _load(".".join(parts).removesuffix(".__init__"))
+
+
+def was_edited() -> bool:
+    """Whether any file of the project has changed since `read_all`."""
+    return _modification_times() != _modified_when_read()
+
+
+@cache
+def _modified_when_read() -> dict[str, int]:
+    return _modification_times()
+
+
+def _modification_times() -> dict[str, int]:
+    folders = (_PROJECT_ROOT / package for package in PROJECT_PACKAGES)
+    return {
+        str(path): path.stat().st_mtime_ns
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+@cache
+def _hash_file(relative_path: str) -> str:
+    return hashlib.sha256((_PROJECT_ROOT / relative_path).read_bytes()).hexdigest()[:12]
 
 
 def _hash(nodes: list[ast.stmt]) -> str:
@@ -85,9 +151,11 @@ def _load(name: str) -> _Module:
     _strip_docstrings(tree)
     module = _Module(name)
     for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            module.imports.update(_imported(node))
-        else:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            for inner in ast.walk(node):  # an import may stand in a try or an if
+                if isinstance(inner, ast.Import | ast.ImportFrom):
+                    module.imports.update(_imported(inner))
+        if not isinstance(node, ast.Import | ast.ImportFrom):
             for defined in _defined_names(node):
                 module.definitions.setdefault(defined, []).append(node)
     return module
@@ -136,21 +204,28 @@ def _defined_names(node: ast.stmt) -> list[str]:
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, Reference | str]:
-    """What an import statement binds; modules outside the project are left out."""
-    if isinstance(node, ast.Import):
-        return {
-            (a.asname or a.name): a.name
-            for a in node.names
-            if _source(a.name) and (a.asname or a.name)
-        }
-    if node.level or not node.module or not _source(node.module):
-        return {}
+    """What an import statement binds; the standard library is left out."""
     bound: dict[str, Reference | str] = {}
-    for alias in node.names:
-        submodule = f"{node.module}.{alias.name}"
-        target: Reference | str = submodule if _source(submodule) else (node.module, alias.name)
-        bound[alias.asname or alias.name] = target
-    return bound
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            local = alias.asname or (
+                alias.name if _source(alias.name) else alias.name.split(".")[0]
+            )
+            bound[local] = alias.name if _source(alias.name) else _outside(alias.name)
+    elif node.module:
+        for alias in node.names:
+            submodule = f"{node.module}.{alias.name}"
+            inside: Reference | str = submodule if _source(submodule) else (node.module, alias.name)
+            bound[alias.asname or alias.name] = (
+                inside if _source(node.module) else _outside(node.module)
+            )
+    return {
+        name: target for name, target in bound.items() if target[1] not in sys.stdlib_module_names
+    }
+
+
+def _outside(module: str) -> Reference:
+    return (_OUTSIDE, module.split(".")[0])
 
 
 def _references(node: ast.AST, module: _Module) -> Iterator[Reference]:
@@ -168,6 +243,20 @@ def _references(node: ast.AST, module: _Module) -> Iterator[Reference]:
     for child in ast.walk(node):
         if isinstance(child, ast.Name) and id(child) not in via_attribute:
             yield from _resolve(child.id, imports, module)
+        elif isinstance(child, ast.Constant) and isinstance(child.value, str):
+            yield from _files_beside(child.value, module)
+
+
+def _files_beside(name: str, module: _Module) -> Iterator[Reference]:
+    """The files that a string names, if it names a file or folder beside its module."""
+    source = _source(module.name)
+    if source is None or not _FILE_NAME.fullmatch(name):
+        return
+    target = source.parent / name
+    found = target.rglob("*") if target.is_dir() else (target,)
+    for path in found:
+        if path.is_file() and path.suffix not in (".py", ".pyc"):
+            yield (_FILE, path.relative_to(_PROJECT_ROOT).as_posix())
 
 
 def _is_dotted(node: ast.expr) -> bool:
@@ -182,6 +271,8 @@ def _resolve(
     target = imports.get(name)
     if isinstance(target, str):
         yield from _definition(target, _EVERYTHING)
+    elif target and target[0] == _OUTSIDE:
+        yield target
     elif target:
         yield from _definition(*target)
     elif name in module.definitions:
@@ -194,9 +285,6 @@ def _definition(module_name: str, name: str) -> Iterator[Reference]:
     if name in module.definitions:
         yield (module_name, name)
     elif name in module.imports:
-        target = module.imports[name]
-        yield from (
-            _definition(target, _EVERYTHING) if isinstance(target, str) else _definition(*target)
-        )
+        yield from _resolve(name, module.imports, module)
     else:
         yield from ((module_name, defined) for defined in module.definitions)

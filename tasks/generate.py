@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline_lib.artifacts import Artifact, Draft
-from pipeline_lib.config import GenerateConfig, TokenConfig
-from pipeline_lib.errors import ConfigError
+from pipeline_lib.config import GenerateConfig
 from pipeline_lib.models.sampling import sample_sequences
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi import write_midi
-from pipeline_lib.notes.parsing import read_piece
-from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.reports.audio import Backend, render_audio
 from pipeline_lib.reports.notation import write_musicxml
-from pipeline_lib.tokens.corpus import TokenCorpus, encode_piece
-from pipeline_lib.tokens.prompts import Prompt, check_prompt, random_openings
+from pipeline_lib.tokens.prompts import Prompt, prompts_from_table
 from tasks.encode import load_corpus
 from tasks.progress import report, reporter
 from tasks.stages import stage
@@ -37,40 +32,13 @@ SAMPLE_SCHEMA = pa.schema(
 )
 """One row per sample: what it was given and what it added."""
 
-RANDOM_PROMPT = "random"
-
-
-def read_prompt(prompt: str, length: int, tokens: TokenConfig) -> Prompt | None:
-    """The prompt that a setting names: None for random openings, otherwise the opening of a file.
-
-    Raises
-    ------
-    ConfigError
-        The file is not there or cannot be read.
-    """
-    if prompt == RANDOM_PROMPT:
-        return None
-    path = Path(prompt).expanduser()
-    try:
-        piece = read_piece(path.read_bytes(), path.suffix.lower())
-    except (OSError, RejectedFile) as error:
-        raise ConfigError(
-            f"the prompt cannot be read: {error}",
-            path=path,
-            remedy=f"give the path of a MIDI or score file, or {RANDOM_PROMPT!r}",
-        ) from None
-    opening = encode_piece(vars(piece), piece.ticks_per_quarter, tokens)[:length]
-    return Prompt(
-        path.name, tuple(opening), piece.time_signature, piece.tempo_qpm, piece.key_signature
-    )
-
 
 @stage(kind="samples")
 def generate(
     draft: Draft,
     tokens: Artifact,
     run: Artifact,
-    prompt: Prompt | None,
+    prompts: Artifact,
     config: GenerateConfig,
     steps_per_quarter: int,
     audio_backend: Backend,
@@ -79,29 +47,23 @@ def generate(
     from pipeline_lib.models.checkpoints import load_network
     from pipeline_lib.models.lstm import LstmStepper
 
-    corpus = load_corpus(draft.store, tokens)
+    vocabulary = load_corpus(draft.store, tokens).vocabulary
     model, run_config = load_network(draft.store.path(run))
-    prompts = _prompts(corpus, prompt, config)
+    given = prompts_from_table(draft.store.read_table(prompts, "prompts.parquet"))
     sequences = sample_sequences(
         LstmStepper(model),
-        [check_prompt(p, corpus.vocabulary) for p in prompts],
+        [vocabulary.encode(prompt.tokens) for prompt in given],
         length=config.length,
         temperature=config.temperature,
         seed=config.seed,
         progress=reporter(f"generate/{run_config.name}"),
     )
-    added = [corpus.vocabulary.decode(ids.tolist()) for ids in sequences]
-    draft.write_table("samples.parquet", _sample_table(prompts, added))
-    for n in range(min(config.n_rendered, len(prompts))):
-        notes = prompts[n].continued(added[n], steps_per_quarter)
+    added = [vocabulary.decode(ids.tolist()) for ids in sequences]
+    draft.write_table("samples.parquet", _sample_table(given, added))
+    for n in range(min(config.n_rendered, len(given))):
+        notes = given[n].continued(added[n], steps_per_quarter)
         _render(draft, n, notes, f"{run_config.name}, sample {n + 1}", audio_backend)
         report(f"render/{run_config.name}", n + 1, config.n_rendered)
-
-
-def _prompts(corpus: TokenCorpus, given: Prompt | None, config: GenerateConfig) -> list[Prompt]:
-    if given is not None:
-        return [given] * config.n_samples
-    return random_openings(corpus, config.n_samples, config.prompt_length, config.seed)
 
 
 def _sample_table(prompts: list[Prompt], added: list[list[str]]) -> pa.Table:

@@ -1,13 +1,21 @@
-"""Progress of running stages, told to whoever listens.
+"""Progress of running stages, told to whoever listens, and the way to stop them.
 
 A stage reports; it does not know whether a terminal, Prefect's page or nobody is listening. Listeners are
 per process: the command line adds one that draws bars.
+
+Stages run in threads, which an interrupt does not reach. Since they report at every step, a report is also
+where they learn that they should stop.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Protocol
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the user asked for it
+    """Raised in a stage that reports after `request_stop`."""
 
 
 class Listener(Protocol):
@@ -18,6 +26,7 @@ class Listener(Protocol):
 
 
 _listeners: list[Listener] = []
+_stop = threading.Event()
 
 
 def add_listener(listener: Listener) -> Callable[[], None]:
@@ -26,8 +35,21 @@ def add_listener(listener: Listener) -> Callable[[], None]:
     return lambda: _listeners.remove(listener)
 
 
+def request_stop() -> None:
+    """Make every stage of this process stop at its next report."""
+    _stop.set()
+
+
 def report(label: str, done: float, total: float, text: str = "") -> None:
-    """Tell all listeners how far an activity is."""
+    """Tell all listeners how far an activity is.
+
+    Raises
+    ------
+    Stopped
+        After `request_stop`.
+    """
+    if _stop.is_set():
+        raise Stopped
     for listener in tuple(_listeners):
         listener(label, done, total, text)
 

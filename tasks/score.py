@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.evaluation.likelihood import score_targets, summarise_scores
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.windows import target_positions
+from pipeline_lib.tokens.windows import known_targets, target_positions
 from tasks.encode import load_corpus
 from tasks.progress import reporter
 from tasks.stages import stage
@@ -15,22 +15,24 @@ from tasks.stages import stage
 def score(draft: Draft, tokens: Artifact, run: Artifact, n_context: int) -> None:
     """Write ``scores.parquet``, a row per test target, and ``summary.json``.
 
-    The targets are those with ``n_context`` tokens before them, whatever the network's own seq_length.
+    The targets are the known tokens with ``n_context`` tokens before them, whatever the network's own
+    seq_length.
     """
     from pipeline_lib.models.checkpoints import load_network
     from pipeline_lib.models.lstm import LstmPredictor
 
     corpus = load_corpus(draft.store, tokens)
     model, config = load_network(draft.store.path(run))
+    targets = target_positions(corpus, Split.TEST, n_context)
     scores = score_targets(
         LstmPredictor(model, config.seq_length),
         corpus.token_ids,
-        target_positions(corpus.spans(Split.TEST), n_context),
+        known_targets(corpus, targets),
         n_context,
         reporter(f"score/{config.name}"),
     )
     draft.write_table("scores.parquet", scores)
-    draft.write_json("summary.json", summarise_scores(scores))
+    draft.write_json("summary.json", summarise_scores(scores, len(targets)))
 
 
 @stage(kind="scores")
@@ -41,7 +43,10 @@ def score_ngram(draft: Draft, tokens: Artifact, ngram: Artifact, n_context: int)
     corpus = load_corpus(draft.store, tokens)
     table = draft.store.read_table(ngram, "ngrams.parquet")
     model = NgramModel.from_table(table, len(corpus.vocabulary))
-    targets = target_positions(corpus.spans(Split.TEST), n_context)
-    scores = score_targets(model, corpus.token_ids, targets, n_context, reporter("score/ngram"))
+    targets = target_positions(corpus, Split.TEST, n_context)
+    known = known_targets(corpus, targets)
+    scores = score_targets(model, corpus.token_ids, known, n_context, reporter("score/ngram"))
     draft.write_table("scores.parquet", scores)
-    draft.write_json("summary.json", {**summarise_scores(scores), "order": model.order})
+    draft.write_json(
+        "summary.json", {**summarise_scores(scores, len(targets)), "order": model.order}
+    )

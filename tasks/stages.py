@@ -18,9 +18,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, runtime_checkable
 
-from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft, Provenance, package_versions
+from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft, Provenance
 from pipeline_lib.config import StageConfig
-from tasks.fingerprint import fingerprint
+from pipeline_lib.errors import ArtifactError
+from pipeline_lib.packages import imported_versions
+from tasks.fingerprint import fingerprint, was_edited
 
 Inputs = ParamSpec("Inputs")
 
@@ -94,11 +96,12 @@ class Stage(Generic[Inputs]):
         TypeError
             An input has no canonical content: it would make the key depend on the process.
         """
+        reached = fingerprint(self.body.__module__, self.body.__name__)
         return StageKey(
             stage=f"{self.name}/{self.schema_version}",
             inputs={name: _canonical(value) for name, value in inputs.items()},
-            code=fingerprint(self.body.__module__, self.body.__name__),
-            packages=package_versions(),
+            code=reached.code,
+            packages=imported_versions(reached.packages),
         )
 
     def compute(
@@ -119,8 +122,10 @@ class Stage(Generic[Inputs]):
         ):
             draft.facts["code"] = dict(key.code)
             draft.facts["inputs"] = dict(key.inputs)
+            draft.facts["packages"] = dict(key.packages)
             body: Callable[..., None] = self.body
             body(draft, **inputs)
+            _check_not_edited(self.name)
         return done[0]
 
     def __call__(
@@ -148,6 +153,14 @@ def stage(
         return Stage(body.__name__, kind, schema_version, body)
 
     return wrap
+
+
+def _check_not_edited(stage_name: str) -> None:
+    if was_edited():
+        raise ArtifactError(
+            f"the project's code was edited while {stage_name} ran: which code made its result is unknown",
+            remedy="run again; what had finished before the edit is kept",
+        )
 
 
 def artifacts_in(value: Any) -> Iterator[Artifact]:

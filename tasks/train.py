@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import RunConfig
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.windows import starts_of
+from pipeline_lib.tokens.windows import n_long_enough, starts_of
 from tasks.encode import load_corpus
 from tasks.progress import report
 from tasks.stages import stage
@@ -36,6 +36,7 @@ def train(draft: Draft, tokens: Artifact, windows: Artifact, config: RunConfig) 
         "config": config.model_dump(mode="json"),
         "vocab_size": len(corpus.vocabulary),
         "n_parameters": trained.model.count_params(),
+        "n_train_pieces": n_long_enough(corpus, Split.TRAIN, config.seq_length),
         "best_epoch": trained.best_epoch,
     }
     draft.write_json(DESCRIPTION_NAME, description)

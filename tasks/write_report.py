@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft, package_versions
+from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import PipelineConfig
+from pipeline_lib.notes.bundled import BUNDLED_CORPORA
 from pipeline_lib.notes.table import Status
+from pipeline_lib.packages import package_versions
 from pipeline_lib.presets import as_command
 from pipeline_lib.reports.content import (
     BaselineResult,
@@ -38,6 +40,7 @@ RESULT_SCHEMA = pa.schema(
         pa.field("learning_rate", pa.float64()),
         pa.field("seed", pa.int64()),
         pa.field("n_parameters", pa.int64()),
+        pa.field("n_train_pieces", pa.int64()),
         pa.field("best_epoch", pa.int32()),
         pa.field("test_loss", pa.float64(), nullable=False),
         pa.field("test_perplexity", pa.float64(), nullable=False),
@@ -69,7 +72,7 @@ def write_report(
     names = [result.name for result in results]
     ancestors = [pieces, tokens, *runs, *scores, ngram_scores, *samples, *metrics]
     content = ReportContent(
-        corpus=_corpus_summary(store, corpus_name, pieces, tokens),
+        corpus=_corpus_summary(store, corpus_name, pieces, tokens, ngram_scores),
         runs=results,
         baselines=(_baseline_result(store, ngram_scores),),
         metrics=_stack(store, names, metrics, "summary.parquet", "run"),
@@ -78,7 +81,7 @@ def write_report(
         parameters=config.model_dump(mode="json"),
         packages=package_versions(),
         lineage=tuple((a.kind, a.relpath) for a in ancestors),
-        command=as_command(corpus_name, config),
+        command=as_command(_as_argument(corpus_name), config),
     )
     draft.path(REPORT_NAME).write_text(render_page(content), encoding="utf-8")
     draft.write_table(RESULTS_NAME, _result_table(content))
@@ -89,7 +92,7 @@ def write_report(
 
 
 def _corpus_summary(
-    store: ArtifactStore, name: str, pieces: Artifact, tokens: Artifact
+    store: ArtifactStore, name: str, pieces: Artifact, tokens: Artifact, scores: Artifact
 ) -> CorpusSummary:
     rows = store.read_table(pieces, "pieces.parquet").to_pylist()
     status = Counter(row["status"] for row in rows)
@@ -108,7 +111,13 @@ def _corpus_summary(
         n_pieces_by_split=dict(Counter(row["split"] for row in rows if row["split"])),
         vocab_size=store.read_table(tokens, "vocabulary.parquet").num_rows,
         rejects=tuple(rejects),
+        unknown_share=store.read_json(scores, "summary.json")["unknown_share"],
     )
+
+
+def _as_argument(corpus_name: str) -> str:
+    """What to give as ``--corpus``; where another's folder lies is not for a report to say."""
+    return corpus_name if corpus_name in BUNDLED_CORPORA else f"path/to/{corpus_name}"
 
 
 def _run_result(store: ArtifactStore, run: Artifact, score: Artifact) -> RunResult:
@@ -116,12 +125,13 @@ def _run_result(store: ArtifactStore, run: Artifact, score: Artifact) -> RunResu
     config = described["config"]
     return RunResult(
         name=described["name"],
-        model=described["name"].partition("-L")[0],
+        model=described["name"].rpartition("-L")[0],
         seq_length=config["seq_length"],
         learning_rate=config["learning_rate"],
         seed=config["seed"],
         best_epoch=described["best_epoch"],
         n_parameters=described["n_parameters"],
+        n_train_pieces=described["n_train_pieces"],
         history=store.read_table(run, "history.parquet").to_pandas(),
         **_test_figures(store.read_json(score, "summary.json")),
     )

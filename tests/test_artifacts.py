@@ -106,3 +106,11 @@ def test_writing_again_mends_a_damaged_artifact(store: ArtifactStore) -> None:
     store.path(artifact, "numbers.parquet").write_bytes(b"garbage")
     assert write(store, [1, 2]) == artifact
     store.verify(artifact)
+
+
+def test_what_another_run_has_written_stays_where_it_is(store: ArtifactStore) -> None:
+    artifact = write(store, [1, 2])
+    before = store.path(artifact, "numbers.parquet").stat()
+    assert write(store, [1, 2]) == artifact
+    assert store.path(artifact, "numbers.parquet").stat().st_ino == before.st_ino
+    assert list((store.root / ".writing").iterdir()) == []

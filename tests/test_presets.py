@@ -48,6 +48,21 @@ def test_the_grid_has_every_combination_once() -> None:
     assert "lstm3x128-L25-lr0.01-s1" in names
 
 
+def test_runs_that_differ_have_names_that_differ() -> None:
+    models = [{}, {"dropout": 0.5}, {"embedding_size": 64}, {"token_input": "one_hot"}]
+    names = {run.name for run in build_config("quick", {"models": models}).runs}
+    assert len(names) == 4 * 3
+    assert "lstm3x128-embedding64-L25-lr0.004-s0" in names
+
+
+@pytest.mark.parametrize(
+    "settings", [{"windows.seq_lengths": [25, 25]}, {"train.seeds": [0, 0]}, {"models": [{}, {}]}]
+)
+def test_a_run_that_is_listed_twice_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="listed more than once"):
+        build_config("quick", settings)
+
+
 def test_the_command_in_the_report_gives_the_same_settings() -> None:
     config = build_config("full", {"generate.temperature": 0.7, "train.seeds": [3]})
     words = shlex.split(as_command("my tunes", config))

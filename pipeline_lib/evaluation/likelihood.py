@@ -76,12 +76,21 @@ def score_targets(
     )
 
 
-def summarise_scores(scores: pa.Table) -> dict[str, float]:
-    """Loss (nats per token), perplexity, accuracy and the number of targets."""
+def summarise_scores(scores: pa.Table, n_asked: int) -> dict[str, float]:
+    """Loss (nats per token), perplexity, accuracy, and what they are over.
+
+    Parameters
+    ----------
+    scores : pyarrow.Table
+        With `SCORE_SCHEMA`.
+    n_asked : int
+        Targets before those that the vocabulary does not know were left out.
+    """
     loss = float(scores.column("nll_nat").to_numpy().mean())
     return {
         "loss_nat": loss,
         "perplexity": float(np.exp(loss)),
         "accuracy": float((scores.column("rank").to_numpy() == 0).mean()),
         "n_targets": scores.num_rows,
+        "unknown_share": 1.0 - scores.num_rows / n_asked,
     }

@@ -88,8 +88,11 @@ class NgramModel:
         ids = np.zeros(len(grams), dtype=np.int64)
         for counts, token_ids in zip(self._orders, grams.T, strict=False):
             keys = ids * self.vocab_size + token_ids
-            ranks = np.minimum(np.searchsorted(counts.keys, keys), len(counts.keys) - 1)
-            ids = np.where((ids >= 0) & (counts.keys[ranks] == keys), ranks, -1)
+            ranks = np.searchsorted(counts.keys, keys)
+            known = (
+                np.append(counts.keys, -1)[ranks] == keys
+            )  # no key is -1: past the end is unseen
+            ids = np.where((ids >= 0) & known, ranks, -1)
         return ids
 
     def _interpolate(

@@ -75,9 +75,8 @@ def train_network(
     Raises
     ------
     TrainingError
-        No window fits, or the loss is no longer a number.
+        The loss is no longer a number.
     """
-    _check_windows(config.seq_length, train_starts, valid_starts)
     use_deterministic_operations()
     batch_size = max(1, config.batch_tokens // config.seq_length)
     n_targets_per_step = min(batch_size, len(train_starts)) * config.seq_length
@@ -170,17 +169,6 @@ def _compile(model: keras.Model, config: RunConfig, n_steps: int) -> None:
         keras.optimizers.Adam(rate, global_clipnorm=config.clip_norm),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-
-
-def _check_windows(
-    seq_length: int, train_starts: NDArray[np.int64], valid_starts: NDArray[np.int64]
-) -> None:
-    for split, starts in (("train", train_starts), ("valid", valid_starts)):
-        if not len(starts):
-            raise TrainingError(
-                f"no window of seq_length {seq_length} fits into any {split} piece",
-                remedy="use a smaller seq_length, or a corpus with longer pieces",
-            )
 
 
 def _check_loss(loss: float, step: int, config: RunConfig) -> None:

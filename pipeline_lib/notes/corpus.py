@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -148,7 +149,8 @@ def scan_corpus(root: Path, progress: Callable[[int, int], None] | None = None) 
     Raises
     ------
     CorpusError
-        The folder is missing, is no folder, or holds no file with one of `SOURCE_SUFFIXES`.
+        The folder is missing, is no folder, or holds no file with one of `SOURCE_SUFFIXES`; or a name is
+        not UTF-8.
     """
     paths = list_sources(root)
     files = []
@@ -189,7 +191,20 @@ def list_sources(root: Path) -> list[Path]:
             remedy=f"put files there that end in {', '.join(sorted(SOURCE_SUFFIXES))}, "
             "or name another folder",
         )
+    for path in (root.absolute(), *paths):
+        _refuse_unless_utf8(path)
     return paths
+
+
+def _refuse_unless_utf8(path: Path) -> None:
+    """Paths go into tables, keys and pages, all of which are UTF-8."""
+    readable = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if readable != str(path):
+        raise CorpusError(
+            f"the name {Path(readable).name!r} is not UTF-8",
+            path=readable,
+            remedy="rename it, or move it out of the corpus folder",
+        )
 
 
 def _visible_files(root: Path) -> list[Path]:

@@ -53,6 +53,8 @@ def read_piece(data: bytes, suffix: str) -> ParsedPiece:
         raise RejectedFile(RejectReason.MALFORMED, detail) from error
     if not len(piece):
         raise RejectedFile(RejectReason.NO_NOTES, f"{piece.n_tracks} tracks without notes")
+    if not _n_pitched(piece):
+        raise RejectedFile(RejectReason.ONLY_DRUMS, f"{len(piece)} notes, all of percussion")
     return piece
 
 
@@ -63,7 +65,7 @@ def parse_bucket(bucket: Bucket, min_notes: int) -> tuple[pa.Table, pa.Table]:
     ----------
     bucket : Bucket
     min_notes : int
-        Pieces with fewer notes are rejected.
+        Pieces with fewer pitched notes are rejected; percussion does not count.
 
     Returns
     -------
@@ -107,10 +109,15 @@ def _read_scanned(path: Path, sha256: str) -> bytes:
     return data
 
 
+def _n_pitched(piece: ParsedPiece) -> int:
+    return int((~piece.is_drum).sum())
+
+
 def _long_enough(piece: ParsedPiece, min_notes: int) -> ParsedPiece:
-    if len(piece) < min_notes:
+    n_pitched = _n_pitched(piece)
+    if n_pitched < min_notes:
         raise RejectedFile(
-            RejectReason.TOO_FEW_NOTES, f"{len(piece)} notes, fewer than {min_notes}"
+            RejectReason.TOO_FEW_NOTES, f"{n_pitched} pitched notes, fewer than {min_notes}"
         )
     return piece
 

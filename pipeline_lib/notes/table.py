@@ -112,6 +112,8 @@ class RejectReason(StrEnum):
     UNSUPPORTED = "unsupported"
     """A valid file of a kind not read yet (SMPTE time division, RIFF-wrapped MIDI, …)."""
     NO_NOTES = "no_notes"
+    ONLY_DRUMS = "only_drums"
+    """Percussion only: there is no pitched note to learn from."""
     TOO_FEW_NOTES = "too_few_notes"
     TOO_LARGE = "too_large"
     """Longer or denser than any piece of music (ticks or notes beyond the table's integers)."""

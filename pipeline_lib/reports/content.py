@@ -47,6 +47,9 @@ class CorpusSummary:
         "train", "valid" and "test" to their numbers of pieces.
     vocab_size : int
         Distinct tokens, special ones included.
+    unknown_share : float
+        Share of the test targets, 0 to 1, that were left out of every score because their token was never
+        seen often enough in training.
     rejects : tuple of Reject
         Every one of the ``n_rejected``.
     """
@@ -59,6 +62,7 @@ class CorpusSummary:
     n_notes: int
     n_pieces_by_split: dict[str, int]
     vocab_size: int
+    unknown_share: float
     rejects: tuple[Reject, ...]
 
 
@@ -81,6 +85,9 @@ class RunResult:
         The epoch, counted from 1, whose weights were kept.
     n_parameters : int
         Trainable weights.
+    n_train_pieces : int
+        Pieces of the train split long enough for a window of this ``seq_length``; longer windows learn
+        from fewer.
     test_loss, test_perplexity, test_accuracy : float
         Over ``n_targets`` tokens of the test split.
     n_targets : int
@@ -97,6 +104,7 @@ class RunResult:
     seed: int
     best_epoch: int
     n_parameters: int
+    n_train_pieces: int
     test_loss: float
     test_perplexity: float
     test_accuracy: float

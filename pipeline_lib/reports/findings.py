@@ -13,12 +13,36 @@ from pipeline_lib.reports.language import Texts
 SMALL_DIFFERENCE_PERCENT = 2.0
 """A rule of thumb, not a test: gaps in perplexity that chance readily makes between two seeds."""
 
+NOTEWORTHY_SHARE = 0.05
+"""A rule of thumb: what is missing beyond this share of the data bears on what the figures mean."""
+
 
 def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
     """The paragraphs of the summary, in one language."""
     yield _network_against_ngram(content, texts)
     yield texts("finding.between_sentences").join(_effect_of_seq_length(content, texts))
     yield from _musical_differences(content, texts)
+
+
+def results_note(content: ReportContent, texts: Texts) -> str:
+    """What one has to know to read the table of results, in one language."""
+    sentences = [texts("results.note")]
+    if content.corpus.unknown_share > 0:
+        sentences.append(texts("results.unknown", percent=_unknown_percent(content)))
+    n_pieces = [run.n_train_pieces for run in content.runs]
+    fewest, most = min(n_pieces), max(n_pieces)
+    if most - fewest > NOTEWORTHY_SHARE * most:
+        sentences.append(texts("results.fewer_pieces", fewest=f"{fewest:,}", most=f"{most:,}"))
+    return texts("finding.between_sentences").join(sentences)
+
+
+def results_cautions(content: ReportContent, texts: Texts) -> Iterator[str]:
+    """Why the figures of the table do not mean what they seem to mean, in one language; mostly nothing."""
+    results: list[RunResult | BaselineResult] = [*content.runs, *content.baselines]
+    if len({result.n_targets for result in results}) > 1:
+        yield texts("results.unequal")
+    if content.corpus.unknown_share > NOTEWORTHY_SHARE:
+        yield texts("results.many_unknown", percent=_unknown_percent(content))
 
 
 def best_run(content: ReportContent) -> RunResult:
@@ -34,6 +58,11 @@ def best_baseline(content: ReportContent) -> BaselineResult | None:
 def is_apart(low: float, high: float, other_low: float, other_high: float) -> bool:
     """Whether two intervals do not overlap; not so where one is unknown."""
     return high < other_low or other_high < low
+
+
+def _unknown_percent(content: ReportContent) -> str:
+    percent = 100 * content.corpus.unknown_share
+    return f"{percent:.1f}" if percent >= 0.1 else "< 0.1"
 
 
 def _network_against_ngram(content: ReportContent, texts: Texts) -> str:

@@ -23,7 +23,13 @@ from markupsafe import Markup
 from pipeline_lib.reports import plots
 from pipeline_lib.reports.content import BaselineResult, ReportContent, RunResult, Sample
 from pipeline_lib.reports.engraving import engrave
-from pipeline_lib.reports.findings import best_baseline, findings, is_apart
+from pipeline_lib.reports.findings import (
+    best_baseline,
+    findings,
+    is_apart,
+    results_cautions,
+    results_note,
+)
 from pipeline_lib.reports.fonts.subset import FONT_PATH
 from pipeline_lib.reports.language import LANGUAGES, Texts, in_all_languages, texts_in, translated
 
@@ -56,9 +62,10 @@ def render_page(content: ReportContent) -> str:
     return environment.get_template("page.html.j2").render(
         content=content,
         t=translated,
-        findings=_findings(content),
+        findings=_paragraphs(content, findings),
+        results_cautions=_paragraphs(content, results_cautions),
+        results_note=in_all_languages(lambda texts: results_note(content, texts)),
         lowest_loss=min(result.test_loss for result in results),
-        targets_differ=len({result.n_targets for result in results}) > 1,
         figures=_figures(content),
         metrics=_metric_rows(content.metrics),
         metric_runs=list(content.metrics["run"].unique()),
@@ -72,9 +79,11 @@ def render_page(content: ReportContent) -> str:
     )
 
 
-def _findings(content: ReportContent) -> list[Markup]:
-    """The paragraphs of the summary, each in all languages."""
-    by_language = {language: list(findings(content, texts_in(language))) for language in LANGUAGES}
+def _paragraphs(
+    content: ReportContent, write: Callable[[ReportContent, Texts], Iterator[str]]
+) -> list[Markup]:
+    """What ``write`` says in each language, paragraph by paragraph in all languages."""
+    by_language = {language: list(write(content, texts_in(language))) for language in LANGUAGES}
     n_paragraphs = len(by_language["en"])
 
     def paragraph(number: int) -> Markup:

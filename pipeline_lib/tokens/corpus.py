@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,11 +19,16 @@ from pipeline_lib.config import TokenConfig
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.note_tokens import decode_tokens, encode_notes, quantise_ticks
-from pipeline_lib.tokens.vocabulary import END_ID, START_ID, UNKNOWN_ID, Vocabulary
+from pipeline_lib.tokens.vocabulary import END, START, UNKNOWN_ID, Vocabulary
 
 TOKEN_SCHEMA = pa.schema(
-    [pa.field("token_id", pa.int32(), nullable=False)], metadata={"schema": "tokens/1"}
+    [
+        pa.field("token_id", pa.int32(), nullable=False),
+        pa.field("token", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+    ],
+    metadata={"schema": "tokens/1"},
 )
+"""The flat array. ``token`` is what was written in the piece, also where the vocabulary does not know it."""
 
 TOKEN_PIECE_SCHEMA = pa.schema(
     [
@@ -45,15 +52,22 @@ class TokenCorpus:
 
     Parameters
     ----------
-    token_ids : int32 array, shape (n_tokens,)
+    table : pyarrow.Table
+        The flat array, with `TOKEN_SCHEMA`.
     pieces : pyarrow.Table
         With `TOKEN_PIECE_SCHEMA`.
     vocabulary : Vocabulary
     """
 
-    token_ids: NDArray[np.int32]
+    table: pa.Table
     pieces: pa.Table
     vocabulary: Vocabulary
+
+    @cached_property
+    def token_ids(self) -> NDArray[np.int32]:
+        """Token ids of all pieces, shape (n_tokens,)."""
+        token_ids: NDArray[np.int32] = self.table.column("token_id").to_numpy()
+        return token_ids
 
     def spans(self, split: Split) -> NDArray[np.int64]:
         """Start and length of each piece of a split, shape (n_pieces, 2)."""
@@ -69,12 +83,15 @@ class TokenCorpus:
     def excerpt(
         self, row: dict[str, Any], start: int, stop: int, steps_per_quarter: int
     ) -> GridNotes:
-        """Notes of tokens ``start`` to ``stop`` of a piece; its first note or rest is token 0."""
+        """Notes of tokens ``start`` to ``stop`` of a piece; its first note or rest is token 0.
+
+        They are the piece's own, known to the vocabulary or not.
+        """
         begin = row["start"] + 1
         end = row["start"] + row["length"] - 1
-        token_ids = self.token_ids[min(begin + start, end) : min(begin + stop, end)]
+        first, last = min(begin + start, end), min(begin + stop, end)
         return decode_tokens(
-            self.vocabulary.decode(token_ids),
+            self.table.column("token").slice(first, last - first).to_pylist(),
             steps_per_quarter,
             time_signature=row["time_signature"],
             tempo_qpm=row["tempo_qpm"],
@@ -118,13 +135,11 @@ def build_corpus(
     tokens : sequence of token sequences
     vocabulary : Vocabulary
     """
-    encoded = [
-        np.concatenate([[START_ID], vocabulary.encode(piece), [END_ID]]).astype(np.int32)
-        for piece in tokens
-    ]
+    wrapped = [[START, *piece, END] for piece in tokens]
+    encoded = [vocabulary.encode(piece) for piece in wrapped]
     lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
     columns = ("piece_id", "split", "time_signature", "tempo_qpm", "key_signature")
-    table = pa.table(
+    piece_table = pa.table(
         {
             **{name: [row[name] for row in pieces] for name in columns},
             "start": np.cumsum(lengths) - lengths,
@@ -132,5 +147,12 @@ def build_corpus(
             "n_unknown": [int((ids == UNKNOWN_ID).sum()) for ids in encoded],
         }
     )
-    table = table.select(TOKEN_PIECE_SCHEMA.names).cast(TOKEN_PIECE_SCHEMA)
-    return TokenCorpus(np.concatenate(encoded), table, vocabulary)
+    flat = pa.table(
+        {
+            "token_id": np.concatenate(encoded),
+            "token": pa.array(chain.from_iterable(wrapped)).dictionary_encode(),
+        },
+        schema=TOKEN_SCHEMA,
+    )
+    piece_table = piece_table.select(TOKEN_PIECE_SCHEMA.names).cast(TOKEN_PIECE_SCHEMA)
+    return TokenCorpus(flat, piece_table, vocabulary)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline_lib.errors import ConfigError
@@ -64,31 +65,54 @@ class Prompt:
         )
 
 
-def random_openings(corpus: TokenCorpus, n_prompts: int, n_tokens: int, seed: int) -> list[Prompt]:
-    """Openings of validation pieces, drawn at random; each piece once before any comes twice.
+PROMPT_SCHEMA = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("tokens", pa.list_(pa.string()), nullable=False),
+        pa.field("time_signature", pa.string(), nullable=False),
+        pa.field("tempo_qpm", pa.float64(), nullable=False),
+        pa.field("key_signature", pa.string()),
+    ],
+    metadata={"schema": "prompts/1"},
+)
+"""One row per sample to generate; all prompts have the same number of tokens."""
 
-    Pieces that are no longer than the opening, or have an unknown token in it, are passed over.
+
+def prompt_table(prompts: Sequence[Prompt]) -> pa.Table:
+    """Prompts with `PROMPT_SCHEMA`."""
+    return pa.Table.from_pylist([vars(prompt) for prompt in prompts], schema=PROMPT_SCHEMA)
+
+
+def prompts_from_table(table: pa.Table) -> list[Prompt]:
+    """The prompts that were saved as a table."""
+    return [Prompt(**{**row, "tokens": tuple(row["tokens"])}) for row in table.to_pylist()]
+
+
+def random_prompts(corpus: TokenCorpus, n_prompts: int, n_tokens: int, seed: int) -> list[Prompt]:
+    """Stretches of validation pieces, drawn at random; each piece once before any comes twice.
+
+    A stretch is the first `n_tokens` known tokens in a row of its piece, mostly its opening. Where the
+    vocabulary knows too few tokens for that (large chords are rarely seen twice), stretches are shorter.
 
     Raises
     ------
     ConfigError
-        No validation piece serves.
+        The vocabulary knows no token of any validation piece.
     """
-    rows = [row for row in corpus.rows(Split.VALID) if _serves(corpus, row, n_tokens)]
-    if not rows:
-        raise ConfigError(
-            f"no validation piece has {n_tokens} known tokens and one more to continue with",
-            remedy="lower generate.prompt_length, or add longer pieces",
-        )
-    shuffles = np.random.default_rng(seed)
-    order: list[int] = []
-    while len(order) < n_prompts:
-        order += shuffles.permutation(len(rows)).tolist()
-    return [_opening(corpus, rows[n], n_tokens) for n in order[:n_prompts]]
+    pieces = [(row, _piece_ids(corpus, row)) for row in corpus.rows(Split.VALID)]
+    for length in range(n_tokens, 0, -1):
+        starts = [(row, ids, _first_known(ids, length)) for row, ids in pieces]
+        found = [(row, ids[n : n + length]) for row, ids, n in starts if n is not None]
+        if found:
+            return [_prompt(corpus, *found[n]) for n in _draw(len(found), n_prompts, seed)]
+    raise ConfigError(
+        "the vocabulary knows no token of any validation piece",
+        remedy="use a larger corpus, or a smaller tokens.min_count",
+    )
 
 
-def check_prompt(prompt: Prompt, vocabulary: Vocabulary) -> NDArray[np.int32]:
-    """The prompt's token ids.
+def check_prompt(prompt: Prompt, vocabulary: Vocabulary) -> None:
+    """Refuse a prompt that a model cannot read.
 
     Raises
     ------
@@ -101,25 +125,38 @@ def check_prompt(prompt: Prompt, vocabulary: Vocabulary) -> NDArray[np.int32]:
         problem = f"tokens never seen in training: {named}" if unknown else "it holds no notes"
         raise ConfigError(
             f"the prompt {prompt.source} cannot be continued: {problem}",
-            remedy="use another prompt, a shorter generate.prompt_length, or a corpus with such notes",
+            remedy="use another prompt, a smaller prompts.length, or a corpus with such notes",
         )
-    return vocabulary.encode(prompt.tokens)
 
 
-def _serves(corpus: TokenCorpus, row: dict[str, Any], n_tokens: int) -> bool:
-    token_ids = _opening_ids(corpus, row, n_tokens)
-    return row["length"] > n_tokens + 2 and UNKNOWN_ID not in token_ids
+def _piece_ids(corpus: TokenCorpus, row: dict[str, Any]) -> NDArray[np.int32]:
+    """A piece's tokens without start and end."""
+    return corpus.token_ids[row["start"] + 1 : row["start"] + row["length"] - 1]
 
 
-def _opening_ids(corpus: TokenCorpus, row: dict[str, Any], n_tokens: int) -> NDArray[np.int32]:
-    first = row["start"] + 1
-    return corpus.token_ids[first : first + n_tokens]
+def _first_known(token_ids: NDArray[np.int32], length: int) -> int | None:
+    """Where the first `length` known tokens in a row begin."""
+    n_known = 0
+    for n, token_id in enumerate(token_ids.tolist()):
+        n_known = 0 if token_id == UNKNOWN_ID else n_known + 1
+        if n_known == length:
+            return n - length + 1
+    return None
 
 
-def _opening(corpus: TokenCorpus, row: dict[str, Any], n_tokens: int) -> Prompt:
+def _draw(n: int, n_drawn: int, seed: int) -> list[int]:
+    """Numbers below n in random order, all of them before any comes again."""
+    shuffles = np.random.default_rng(seed)
+    order: list[int] = []
+    while len(order) < n_drawn:
+        order += shuffles.permutation(n).tolist()
+    return order[:n_drawn]
+
+
+def _prompt(corpus: TokenCorpus, row: dict[str, Any], token_ids: NDArray[np.int32]) -> Prompt:
     return Prompt(
         source=row["piece_id"],
-        tokens=tuple(corpus.vocabulary.decode(_opening_ids(corpus, row, n_tokens).tolist())),
+        tokens=tuple(corpus.vocabulary.decode(token_ids.tolist())),
         time_signature=row["time_signature"],
         tempo_qpm=row["tempo_qpm"],
         key_signature=row["key_signature"],

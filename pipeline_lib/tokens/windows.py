@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from pipeline_lib.errors import CorpusError, TrainingError
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus
+from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 
 WINDOW_SCHEMA = pa.schema(
     [
@@ -56,6 +59,14 @@ def index_table(corpus: TokenCorpus, seq_length: int, stride: int) -> pa.Table:
     """All windows of the train and valid splits; valid windows do not overlap, whatever the stride."""
     train = window_starts(corpus.spans(Split.TRAIN), seq_length, stride)
     valid = window_starts(corpus.spans(Split.VALID), seq_length, seq_length)
+    for split, starts in ((Split.TRAIN, train), (Split.VALID, valid)):
+        if not len(starts):
+            longest = corpus.spans(split)[:, 1].max(initial=0)
+            raise TrainingError(
+                f"no window of seq_length {seq_length} fits into any {split.value} piece; "
+                f"the longest has {longest} tokens",
+                remedy="use a smaller seq_length, or a corpus with longer pieces",
+            )
     splits = [Split.TRAIN.value] * len(train) + [Split.VALID.value] * len(valid)
     return pa.table(
         {
@@ -68,9 +79,13 @@ def index_table(corpus: TokenCorpus, seq_length: int, stride: int) -> pa.Table:
 
 def starts_of(table: pa.Table, split: Split) -> NDArray[np.int64]:
     """The starts of one split's windows."""
-    chosen = np.array(table.column("split").to_pylist()) == split.value
-    starts: NDArray[np.int64] = table.column("start").to_numpy()[chosen]
+    starts: NDArray[np.int64] = table.filter(pc.field("split") == split.value)["start"].to_numpy()
     return starts
+
+
+def n_long_enough(corpus: TokenCorpus, split: Split, seq_length: int) -> int:
+    """Pieces of a split that have room for a window."""
+    return int((corpus.spans(split)[:, 1] > seq_length).sum())
 
 
 def windows_at(
@@ -81,10 +96,38 @@ def windows_at(
     return rows[:, :-1], rows[:, 1:]
 
 
-def target_positions(spans: NDArray[np.int64], n_context: int) -> NDArray[np.int64]:
-    """Positions that have at least `n_context` tokens of their piece before them.
+def target_positions(corpus: TokenCorpus, split: Split, n_context: int) -> NDArray[np.int64]:
+    """Positions of a split that have at least `n_context` tokens of their piece before them.
 
     Scoring every ``seq_length`` on the targets that the longest one can predict is what makes their
     perplexities comparable.
+
+    Raises
+    ------
+    CorpusError
+        There are none.
     """
-    return window_starts(spans, n_context, 1) + n_context
+    spans = corpus.spans(split)
+    positions = window_starts(spans, n_context, 1) + n_context
+    if not len(positions):
+        raise CorpusError(
+            f"no {split.value} piece has more than {n_context} tokens, so no note can be scored for "
+            f"seq_length {n_context}; the longest has {spans[:, 1].max(initial=0)}",
+            remedy="use smaller seq_lengths, or a corpus with longer pieces",
+        )
+    return positions
+
+
+def known_targets(corpus: TokenCorpus, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The positions whose token is in the vocabulary.
+
+    Guessing that a token is unknown is not predicting music: such targets are left out of every score, and
+    their share is reported instead.
+    """
+    known = positions[corpus.token_ids[positions] != UNKNOWN_ID]
+    if not len(known):
+        raise CorpusError(
+            "the vocabulary knows none of the held-out tokens, so no note can be scored",
+            remedy="use a larger corpus, or a smaller tokens.min_count",
+        )
+    return known

@@ -82,11 +82,6 @@ def test_a_batch_is_a_function_of_its_step_alone() -> None:
     assert np.array_equal(forwards.batch(5)[0], resumed.batch(5)[0])
 
 
-def test_a_window_that_fits_nowhere_is_refused() -> None:
-    with pytest.raises(TrainingError, match="no window of seq_length 8 fits into any valid piece"):
-        train_network(config(), VOCAB_SIZE, TOKENS, TRAIN, TRAIN[:0], 640)
-
-
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_loss_that_is_no_number_stops_and_names_the_step(
     loss: float, monkeypatch: pytest.MonkeyPatch

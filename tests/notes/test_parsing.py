@@ -24,6 +24,7 @@ Write = Callable[[dict[str, bytes]], Path]
 
 LINE = midi_file(rising_line(60))
 OTHER_LINE = midi_file(rising_line(70), ticks_per_quarter=240)
+DRUMS = b"\x00\x99\x24\x40\x81\x70\x89\x24\x00" * 8  # channel 10
 
 
 def bucket_of(root: Path) -> Bucket:
@@ -76,7 +77,9 @@ def test_renaming_files_changes_no_row(write_corpus: Write) -> None:
         (b"no MIDI", "not_music"),
         (LINE[:-9], "truncated"),
         (midi_file(b""), "no_notes"),
+        (midi_file(DRUMS), "only_drums"),
         (midi_file(TWO_NOTES), "too_few_notes"),
+        (midi_file(TWO_NOTES, DRUMS), "too_few_notes"),
     ],
 )
 def test_rejected_files_are_rows_without_notes(
@@ -89,6 +92,12 @@ def test_rejected_files_are_rows_without_notes(
     assert (row["status"], row["reject_reason"], row["n_notes"]) == ("rejected", reason, 0)
     assert row["reject_detail"]
     assert row["notes_sha256"] is None
+
+
+def test_drums_beside_enough_pitched_notes_are_kept(write_corpus: Write) -> None:
+    line_and_drums = midi_file(rising_line(60), DRUMS)
+    notes, _ = parsing.parse_bucket(bucket_of(write_corpus({"a.mid": line_and_drums})), 8)
+    assert sorted(notes["is_drum"].to_pylist()) == [False] * 8 + [True] * 8
 
 
 def test_a_parser_that_breaks_rejects_the_file(

@@ -27,6 +27,7 @@ def made_up_run(seq_length: int, loss: float) -> RunResult:
         seed=0,
         best_epoch=8,
         n_parameters=524_160,
+        n_train_pieces=832 - seq_length,
         test_loss=loss,
         test_perplexity=float(np.exp(loss)),
         test_accuracy=0.61,
@@ -58,6 +59,7 @@ def made_up_corpus() -> CorpusSummary:
         n_notes=418_031,
         n_pieces_by_split={"train": 832, "valid": 104, "test": 104},
         vocab_size=212,
+        unknown_share=0.003,
         rejects=(*rejects, hostile),
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline_lib.reports.content import ReportContent, RunResult
-from pipeline_lib.reports.findings import findings, is_apart
+from pipeline_lib.reports.findings import findings, is_apart, results_cautions, results_note
 from pipeline_lib.reports.language import Texts
 from tests.reports.made_up import made_up_run
 
@@ -62,6 +62,44 @@ def test_several_seeds_are_held_against_their_spread(
     text = summary(replace(content, runs=runs))
     assert "sequence length 25 has the lowest" in text
     assert verdict in text
+
+
+def with_unknown_share(content: ReportContent, share: float) -> ReportContent:
+    return replace(content, corpus=replace(content.corpus, unknown_share=share))
+
+
+@pytest.mark.parametrize(
+    ("share", "percent", "n_cautions"),
+    [(0.003, "0.3", 0), (0.0002, "< 0.1", 0), (0.05, "5.0", 0), (0.4, "40.0", 1)],
+)
+def test_tokens_left_out_of_the_scores_are_stated(
+    content: ReportContent, share: float, percent: str, n_cautions: int
+) -> None:
+    content = with_unknown_share(content, share)
+    for language, expected in (
+        ("en", f"{percent} % of the test tokens occur too rarely"),
+        ("zh", f"{percent}% 因在训练作品中过于罕见"),
+    ):
+        assert expected in results_note(content, Texts(language))
+        assert len(list(results_cautions(content, Texts(language)))) == n_cautions
+
+
+def test_nothing_is_said_where_no_token_is_left_out(content: ReportContent) -> None:
+    assert "too rarely" not in results_note(with_unknown_share(content, 0.0), Texts("en"))
+
+
+@pytest.mark.parametrize(("fewest", "is_stated"), [(949, True), (950, False), (1000, False)])
+def test_fewer_training_pieces_for_longer_windows_are_stated(
+    content: ReportContent, fewest: int, is_stated: bool
+) -> None:
+    runs = tuple(
+        replace(made_up_run(seq_length, 1.3), n_train_pieces=n_pieces)
+        for seq_length, n_pieces in ((25, 1000), (50, fewest))
+    )
+    content = replace(content, runs=runs)
+    english, chinese = (results_note(content, Texts(language)) for language in ("en", "zh"))
+    assert (f"fewer pieces ({fewest} at the longest, 1,000 at" in english) == is_stated
+    assert (f"最短窗口 1,000 首，最长窗口 {fewest} 首" in chinese) == is_stated
 
 
 def test_one_length_shows_no_effect(content: ReportContent) -> None:

@@ -66,6 +66,16 @@ def test_unequal_targets_are_pointed_out(content: ReportContent, html: str) -> N
     assert warning in render_page(unequal)
 
 
+def test_many_unknown_tokens_are_pointed_out(content: ReportContent, html: str) -> None:
+    assert 'class="warning"' not in html
+    corpus = replace(content.corpus, unknown_share=0.123)
+    (warning,) = re.findall(
+        r'<p class="warning">(.+)</p>', render_page(replace(content, corpus=corpus, samples=()))
+    )
+    assert "12.3 % of the test tokens are not in the vocabulary" in warning
+    assert "12.3% 不在词表之内" in warning
+
+
 def test_a_report_of_next_to_nothing(content: ReportContent) -> None:
     metrics = content.metrics.query(f"run == '{content.runs[0].name}'").copy()
     metrics.loc[:, "generated_low":"generated_high"] = np.nan

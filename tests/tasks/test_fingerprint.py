@@ -39,11 +39,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _forget() -> None:
-    for cached in (module.fingerprint, module._load, module._source):
+    for cached in (
+        module.fingerprint,
+        module._load,
+        module._source,
+        module._hash_file,
+        module._modified_when_read,
+    ):
         cached.cache_clear()
 
 
-def fingerprints() -> dict[str, dict[str, str]]:
+def fingerprints() -> dict[str, module.Fingerprint]:
     _forget()
     return {stage: module.fingerprint(f"tasks.{file}", stage) for stage, file in STAGES.items()}
 
@@ -66,7 +72,9 @@ def replace(path: Path, old: str, new: str) -> Callable[[], None]:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_reaches_its_own_function(stage: str) -> None:
-    assert f"tasks.{STAGES[stage]}.{stage}" in module.fingerprint(f"tasks.{STAGES[stage]}", stage)
+    assert (
+        f"tasks.{STAGES[stage]}.{stage}" in module.fingerprint(f"tasks.{STAGES[stage]}", stage).code
+    )
 
 
 def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
@@ -95,6 +103,8 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
             {"train"},
         ),
         ("reports/plots.py", "import", "import math\nX = math.pi\nimport", set()),
+        ("reports/templates/page.html.j2", "<main", "<main ", {"write_report"}),
+        ("reports/locale/zh.toml", "=", " =", {"write_report"}),
         (
             "models/lstm.py",
             "def build_lstm(",
@@ -158,7 +168,7 @@ def test_names_are_followed_through_every_kind_of_import(
         "tasks/t.py": f"{top}def t():\n{body}    return {use}\n",
     }
     write(toy, files)
-    found = module.fingerprint("tasks.t", "t")
+    found = module.fingerprint("tasks.t", "t").code
     assert set(found) == {"tasks.t.t", "pipeline_lib.a.f", "pipeline_lib.a.LIMIT"}
 
 
@@ -170,7 +180,7 @@ def test_a_module_used_as_a_value_counts_whole(toy: Path) -> None:
         "tasks/t.py": "from pipeline_lib import a\ndef t():\n    return [getattr(a, n) for n in 'fg']\n",
     }
     write(toy, files)
-    assert {"pipeline_lib.a.f", "pipeline_lib.a.g"} <= set(module.fingerprint("tasks.t", "t"))
+    assert {"pipeline_lib.a.f", "pipeline_lib.a.g"} <= set(module.fingerprint("tasks.t", "t").code)
 
 
 def test_statements_that_run_on_import_count(toy: Path) -> None:
@@ -186,3 +196,43 @@ def test_statements_that_run_on_import_count(toy: Path) -> None:
     write(toy, {"pipeline_lib/a.py": code.replace("= 1", "= 2")})
     _forget()
     assert module.fingerprint("tasks.t", "t") != before
+
+
+def test_a_package_counts_where_it_is_used() -> None:
+    packages = {
+        stage: module.fingerprint(f"tasks.{file}", stage).packages for stage, file in STAGES.items()
+    }
+    assert "keras" in packages["train"]
+    assert "symusic" in packages["ingest"]
+    assert "verovio" in packages["write_report"]
+    assert not {"verovio", "symusic", "music21", "matplotlib"} & set(packages["train"])
+    assert not any(
+        "keras" in packages[stage] for stage in ("scan", "ingest", "encode", "fit_ngram")
+    )
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "try:\n    from {} import f\nexcept ImportError:\n    pass\n",
+        "if True:\n    from {} import f\n",
+    ],
+)
+def test_imports_in_blocks_are_followed(toy: Path, imports: str) -> None:
+    files = {
+        "pipeline_lib/__init__.py": "",
+        "pipeline_lib/a.py": "def f():\n    return 1\n",
+        "tasks/__init__.py": "",
+        "tasks/t.py": imports.format("pipeline_lib.a") + "def t():\n    return f()\n",
+    }
+    write(toy, files)
+    assert "pipeline_lib.a.f" in module.fingerprint("tasks.t", "t").code
+
+
+def test_an_edit_during_a_run_is_noticed(project: Path) -> None:
+    module.read_all()
+    assert not module.was_edited()
+    before = module.fingerprint("tasks.evaluate", "evaluate")
+    replace(project / "pipeline_lib/evaluation/pitch.py", "def leap_rate(", "def leap_rate(_x, ")()
+    assert module.was_edited()
+    assert module.fingerprint("tasks.evaluate", "evaluate") == before

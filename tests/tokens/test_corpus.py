@@ -52,3 +52,10 @@ def test_an_excerpt_keeps_the_metre_and_starts_at_its_first_token(corpus: TokenC
     assert notes.pitch.tolist() == [60, 62]
     assert notes.onset_step.tolist() == [0, 24]
     assert (notes.time_signature, notes.tempo_qpm) == ("3/4", 90.0)
+
+
+def test_an_excerpt_holds_what_was_written_also_where_the_vocabulary_does_not_know_it(
+    corpus: TokenCorpus,
+) -> None:
+    (piece,) = corpus.rows(Split.TEST)
+    assert corpus.excerpt(piece, 0, 2, steps_per_quarter=24).pitch.tolist() == [64, 62]

@@ -5,10 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline_lib.errors import CorpusError, TrainingError
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus
 from pipeline_lib.tokens.windows import (
     index_table,
+    known_targets,
+    n_long_enough,
     starts_of,
     target_positions,
     window_starts,
@@ -39,8 +42,34 @@ def test_the_index_holds_train_at_the_stride_and_valid_without_overlap(corpus: T
     assert starts_of(table, Split.VALID).tolist() == [10, 12]
 
 
-def test_target_positions_have_the_asked_for_context_within_their_piece() -> None:
-    assert target_positions(np.array([[0, 6], [6, 4]]), 3).tolist() == [3, 4, 5, 9]
+def test_target_positions_have_the_asked_for_context_within_their_piece(
+    corpus: TokenCorpus,
+) -> None:
+    # Train pieces of six and four tokens, start and end included, at 0 and at 6.
+    assert target_positions(corpus, Split.TRAIN, 3).tolist() == [3, 4, 5, 9]
+
+
+def test_unknown_targets_are_left_out(corpus: TokenCorpus) -> None:
+    # The test piece is start, unknown, B, end, at 15.
+    targets = target_positions(corpus, Split.TEST, 1)
+    assert targets.tolist() == [16, 17, 18]
+    assert known_targets(corpus, targets).tolist() == [17, 18]
+    with pytest.raises(CorpusError, match="knows none of the held-out tokens"):
+        known_targets(corpus, np.array([16]))
+
+
+def test_a_split_without_targets_is_refused(corpus: TokenCorpus) -> None:
+    with pytest.raises(CorpusError, match=r"no valid piece has more than 9 tokens.*longest has 5"):
+        target_positions(corpus, Split.VALID, 9)
+
+
+def test_a_window_that_fits_nowhere_is_refused(corpus: TokenCorpus) -> None:
+    with pytest.raises(TrainingError, match="no window of seq_length 5 fits into any valid piece"):
+        index_table(corpus, seq_length=5, stride=1)
+
+
+def test_longer_windows_fit_into_fewer_pieces(corpus: TokenCorpus) -> None:
+    assert [n_long_enough(corpus, Split.TRAIN, n) for n in (3, 4, 5, 6)] == [2, 1, 1, 0]
 
 
 @given(
