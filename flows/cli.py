@@ -22,6 +22,7 @@ app = App(
     name="music-pipeline",
     help="From a folder of MIDI to trained sequence models, new music and an honest report.",
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # `main` says what becomes of the work
 )
 
 _SETTINGS = Group("Settings", help="What is not set keeps the preset's value.")
@@ -212,8 +213,9 @@ def main() -> None:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        # While Python shuts down, a second interrupt would print a traceback: let it just end us.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            # While Python shuts down, a second interrupt would print a traceback: let it just end us.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         print(
             "Stopped. Finished stages are kept: the next run goes on from there.", file=sys.stderr
         )

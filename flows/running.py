@@ -21,9 +21,13 @@ from tasks.prepare import prepare
 from tasks.progress import add_listener, reporter, request_stop
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from flows.execution import PlannedCall
 
 LOG_NAME = "music-pipeline.log"
+INTERRUPTED = 130
+"""Exit status of a process that Ctrl-C has ended: 128 + SIGINT."""
 
 
 def run_flow(corpus: str, preset: PresetName, settings: dict[str, Any], artifacts: Path) -> Journal:
@@ -45,7 +49,7 @@ def run_flow(corpus: str, preset: PresetName, settings: dict[str, Any], artifact
             list_sources(prepare(corpus, progress=reporter("prepare")))
             with display.waiting("start Prefect"):
                 music_pipeline = _load_flow()
-            with _explained(log), _stopping_on_interrupt():
+            with _explained(log), _stopping_on_interrupt(console):
                 music_pipeline(
                     corpus=corpus, preset=preset, settings=settings, artifacts=str(artifacts)
                 )
@@ -103,9 +107,25 @@ def _load_flow() -> Any:
 
     from flows.music_pipeline import music_pipeline
 
-    with get_client(sync_client=True) as client:
+    with _shielded_from_interrupts(), get_client(sync_client=True) as client:
         client.hello()
     return music_pipeline
+
+
+@contextlib.contextmanager
+def _shielded_from_interrupts() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach, though it goes to all processes of a terminal.
+
+    Were Prefect's server to end before the flow, the flow would wait minutes for it to come back.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -129,7 +149,7 @@ def _explained(log: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _stopping_on_interrupt() -> Iterator[None]:
+def _stopping_on_interrupt(console: Console) -> Iterator[None]:
     """Let the first interrupt stop all stages, and a second one end the process at once.
 
     Prefect holds an interrupt back until its threads have ended, so the signal's own handler tells them.
@@ -139,7 +159,7 @@ def _stopping_on_interrupt() -> Iterator[None]:
     def stop(signum: int, frame: FrameType | None) -> None:
         nonlocal interrupted
         interrupted = True
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, lambda *_: _end_at_once(console))
         request_stop()
         raise KeyboardInterrupt
 
@@ -147,9 +167,21 @@ def _stopping_on_interrupt() -> Iterator[None]:
     try:
         yield
     except Exception:
-        if interrupted:  # a stopped stage, or Prefect without its server, which was interrupted too
+        if interrupted:  # a stopped stage, or whatever Prefect makes of one
             raise KeyboardInterrupt from None
         raise
     finally:
         if not interrupted:
             signal.signal(signal.SIGINT, before)
+
+
+def _end_at_once(console: Console) -> None:
+    """End this process without more ado, and the server that it started with it."""
+    from prefect.server.api.server import SubprocessASGIServer
+
+    server = SubprocessASGIServer().server_process
+    if server is not None:
+        server.terminate()
+    with contextlib.suppress(RuntimeError, ValueError):  # the console may be writing, or closed
+        console.show_cursor()
+    os._exit(INTERRUPTED)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from flows.inspection import Inspection
     from flows.journal import Journal
 
+_MUCH_UNKNOWN = 0.05
+"""Share of test targets left out above which a reader is warned; the report uses the same."""
+
 _COLOURS = {
     "ran": "cyan",
     "run": "cyan",
@@ -39,6 +42,12 @@ def print_outcome(console: Console, journal: Journal, seconds: float) -> None:
         console.print(f"\nNothing to do: every stage is cached ({seconds:.0f} s).\n")
         _print_entries(console, journal)
     console.print(_results_table(journal.results))
+    unknown_share = journal.results[0]["unknown_share"]
+    if unknown_share > _MUCH_UNKNOWN:
+        console.print(
+            f"[yellow]Caution:[/] {unknown_share:.0%} of the test notes and chords are not in the "
+            "vocabulary and are left out: these figures say little about this corpus."
+        )
     console.print(f"\nReport: {journal.report}", soft_wrap=True, markup=False)
 
 

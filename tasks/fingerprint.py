@@ -14,7 +14,7 @@ definitions nor imports always do. What it cannot see are names built at run tim
 computed string, entry points): the project does without these.
 
 Code is what it was when the process started (`read_all`): editing a file while a run is under way must not
-give the old code's results the new code's key. `was_edited` tells when that happened.
+give one code's results the other's key. `edited_since_read` tells where that may have happened.
 """
 
 from __future__ import annotations
@@ -101,41 +101,69 @@ def fingerprint(module: str, function: str) -> Fingerprint:
 
 def read_all() -> None:
     """Read the project's code now, so that later edits do not count in this process."""
-    _modified_when_read()
+    _when_read()
     for package in PROJECT_PACKAGES:
         for path in sorted((_PROJECT_ROOT / package).rglob("*.py")):
-            parts = path.relative_to(_PROJECT_ROOT).with_suffix("").parts
-            _load(".".join(parts).removesuffix(".__init__"))
+            _load(_module_name(path))
 
 
-def was_edited() -> bool:
-    """Whether any file of the project has changed since `read_all`."""
-    return _modification_times() != _modified_when_read()
+def edited_since_read(code: Mapping[str, str]) -> list[str]:
+    """What of a fingerprint's `code` may have run as something else than was hashed.
+
+    A module that Python had loaded when the code was read runs as it was; one that is loaded later, or a
+    file, is what it is then.
+    """
+    at_start = _when_read()
+    changed = []
+    for name, digest in code.items():
+        if "/" in name:
+            path = _PROJECT_ROOT / name
+            if not path.is_file() or _digest(path.read_bytes()) != digest:
+                changed.append(name)
+        else:
+            module = name.rpartition(".")[0]
+            source = _source(module)
+            is_as_read = source and _modified(source) == at_start.modified.get(module)
+            if module not in at_start.loaded and not is_as_read:
+                changed.append(name)
+    return changed
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """The project's modules at one time: when each was last modified, and which Python had loaded."""
+
+    modified: Mapping[str, int]
+    loaded: frozenset[str]
 
 
 @cache
-def _modified_when_read() -> dict[str, int]:
-    return _modification_times()
+def _when_read() -> _Moment:
+    paths = [p for package in PROJECT_PACKAGES for p in (_PROJECT_ROOT / package).rglob("*.py")]
+    return _Moment({_module_name(p): _modified(p) for p in paths}, frozenset(sys.modules))
 
 
-def _modification_times() -> dict[str, int]:
-    folders = (_PROJECT_ROOT / package for package in PROJECT_PACKAGES)
-    return {
-        str(path): path.stat().st_mtime_ns
-        for folder in folders
-        for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+def _module_name(path: Path) -> str:
+    parts = path.relative_to(_PROJECT_ROOT).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def _modified(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0
 
 
 @cache
 def _hash_file(relative_path: str) -> str:
-    return hashlib.sha256((_PROJECT_ROOT / relative_path).read_bytes()).hexdigest()[:12]
+    return _digest((_PROJECT_ROOT / relative_path).read_bytes())
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def _hash(nodes: list[ast.stmt]) -> str:
     text = "\n".join(ast.dump(node) for node in nodes)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return _digest(text.encode())
 
 
 def _without_decorators(node: ast.stmt) -> ast.stmt:

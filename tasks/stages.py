@@ -22,7 +22,7 @@ from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft, Provenance
 from pipeline_lib.config import StageConfig
 from pipeline_lib.errors import ArtifactError
 from pipeline_lib.packages import imported_versions
-from tasks.fingerprint import fingerprint, was_edited
+from tasks.fingerprint import edited_since_read, fingerprint
 
 Inputs = ParamSpec("Inputs")
 
@@ -125,7 +125,7 @@ class Stage(Generic[Inputs]):
             draft.facts["packages"] = dict(key.packages)
             body: Callable[..., None] = self.body
             body(draft, **inputs)
-            _check_not_edited(self.name)
+            _check_not_edited(self.name, key.code)
         return done[0]
 
     def __call__(
@@ -155,10 +155,11 @@ def stage(
     return wrap
 
 
-def _check_not_edited(stage_name: str) -> None:
-    if was_edited():
+def _check_not_edited(stage_name: str, code: Mapping[str, str]) -> None:
+    edited = edited_since_read(code)
+    if edited:
         raise ArtifactError(
-            f"the project's code was edited while {stage_name} ran: which code made its result is unknown",
+            f"{edited[0]} was edited while {stage_name} ran: which code made its result is unknown",
             remedy="run again; what had finished before the edit is kept",
         )
 

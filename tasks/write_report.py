@@ -46,11 +46,13 @@ RESULT_SCHEMA = pa.schema(
         pa.field("test_perplexity", pa.float64(), nullable=False),
         pa.field("test_accuracy", pa.float64(), nullable=False),
         pa.field("n_targets", pa.int64(), nullable=False),
+        pa.field("unknown_share", pa.float64(), nullable=False),
     ],
     metadata={"schema": "results/1"},
 )
 """One row per network (with ``seq_length``) and per n-gram model (with ``order``). Loss is in nats per
-token; every row is over the same targets."""
+token; every row is over the same targets, of which ``unknown_share`` (0 to 1) were left out beforehand because
+the vocabulary does not know them."""
 
 
 @stage(kind="reports")
@@ -208,4 +210,5 @@ def _result_table(content: ReportContent) -> pa.Table:
     ]
     for row in rows:
         row["model"] = row["model"] or "ngram"
+        row["unknown_share"] = content.corpus.unknown_share
     return pa.Table.from_pylist(rows, schema=RESULT_SCHEMA)

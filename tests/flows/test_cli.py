@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ import pytest
 from flows.cli import app
 from flows.journal import Entry, Journal
 from pipeline_lib.artifacts import ArtifactStore
+from tests.flows.conftest import N_TUNES, write_tune
 
 COMMAND = Path(sys.executable).with_name("music-pipeline")
 COMMANDS = ("run", "plan", "status", "inspect", "doctor")
@@ -77,6 +82,92 @@ def test_errors_are_one_message_with_a_remedy_and_no_traceback(
     assert problem in done.stderr
     assert "to fix it:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_status_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text('{"corpus": "wal')
+    done = call("status", "--artifacts", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: status.json is unreadable")
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_artifacts_that_cannot_be_written_are_one_message(command: str, tmp_path: Path) -> None:
+    (tmp_path / "afile").touch()
+    done = call(command, "--corpus", "none", "--artifacts", "afile/x", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: nothing can be written to the artifacts folder")
+    assert "where: afile/x" in done.stderr
+    assert "--artifacts" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_plan_writes_nothing(tmp_path: Path) -> None:
+    corpus = write_walks(tmp_path / "walks")
+    done = call("plan", "--preset", "tiny", "--corpus", str(corpus), "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["stages"]
+    assert list(tmp_path.iterdir()) == [corpus]
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run that has begun to train and would for long, with its server, as started in a terminal."""
+    corpus = write_walks(tmp_path / "walks")
+    settings = ("train.max_epochs=200", "train.patience=200", "tokens.min_count=1")
+    arguments = [part for setting in settings for part in ("--set", setting)]
+    process = subprocess.Popen(
+        [str(COMMAND), "run", "--preset", "tiny", "--corpus", str(corpus), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+    try:
+        wait_for_training(process, tmp_path / "artifacts")
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def write_walks(folder: Path) -> Path:
+    folder.mkdir()
+    for n in range(N_TUNES):
+        write_tune(folder / f"tune-{n:02d}.mid", seed=n)
+    return folder
+
+
+def wait_for_training(process: subprocess.Popen[str], artifacts: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not list(artifacts.glob(".writing/runs-*")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "training has not begun"
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_ctrl_c_stops_training_soon(training: subprocess.Popen[str]) -> None:
+    time.sleep(3)  # into TensorFlow, or past it
+    os.killpg(training.pid, signal.SIGINT)  # as a terminal does: to the server, too
+    _, errors = training.communicate(timeout=20)
+    assert training.returncode == 130
+    assert errors == "Stopped. Finished stages are kept: the next run goes on from there.\n"
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_a_second_ctrl_c_ends_it_at_once(training: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 20
+    while training.poll() is None and time.monotonic() < deadline:
+        os.kill(training.pid, signal.SIGINT)  # Python sees those as one that come while it imports
+        time.sleep(0.5)
+    output, errors = training.communicate(timeout=1)
+    assert training.returncode == 130
+    assert "Traceback" not in output + errors
 
 
 def test_status_as_json_lists_every_stage(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from flows.terminal import ProgressDisplay, quiet_output
+from pipeline_lib.errors import ArtifactError
 
 SCRIPT = """
 import os, subprocess, sys
@@ -41,6 +42,17 @@ def test_output_comes_back_after_an_error(
 ) -> None:
     with pytest.raises(ZeroDivisionError), quiet_output(tmp_path / "run.log"):
         raise ZeroDivisionError
+    print("still here")
+    assert capfd.readouterr().out == "still here\n"
+
+
+def test_a_log_that_cannot_be_written_is_one_clear_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "afile").touch()
+    for log in (tmp_path / "afile" / "x" / "run.log", tmp_path):
+        with pytest.raises(ArtifactError, match="nothing can be written"), quiet_output(log):
+            pytest.fail("there is no log")
     print("still here")
     assert capfd.readouterr().out == "still here\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipeline_lib.notes.corpus import (
     SNAPSHOT_SCHEMA,
     CorpusSnapshot,
     SourceFile,
+    list_sources,
     scan_corpus,
     snapshot_files,
     snapshot_table,
@@ -70,6 +72,27 @@ def test_a_folder_without_music_says_what_it_holds(write_corpus: Write) -> None:
 def test_an_empty_folder_is_no_corpus(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no files at all"):
         scan_corpus(tmp_path)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.mid", b"caf\xe9/a.mid"])
+def test_a_name_that_is_not_utf8_is_refused_and_readable(write_corpus: Write, name: bytes) -> None:
+    root = write_corpus({"a.mid": b"1"})
+    path = root / os.fsdecode(name)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"2")
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    with pytest.raises(CorpusError, match="is not UTF-8") as caught:
+        list_sources(root)
+    assert "caf\\xe9" in str(caught.value)
+    assert "rename it" in caught.value.remedy
+    str(caught.value).encode()
+
+
+def test_names_in_any_script_are_welcome(write_corpus: Write) -> None:
+    root = write_corpus({"茉莉花.mid": b"1", "cafe\u0301.mid": b"2"})
+    assert len(list_sources(root)) == 2
 
 
 def test_a_moved_corpus_is_the_same_corpus(write_corpus: Write, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def _forget() -> None:
         module._load,
         module._source,
         module._hash_file,
-        module._modified_when_read,
+        module._when_read,
     ):
         cached.cache_clear()
 
@@ -229,10 +230,35 @@ def test_imports_in_blocks_are_followed(toy: Path, imports: str) -> None:
     assert "pipeline_lib.a.f" in module.fingerprint("tasks.t", "t").code
 
 
-def test_an_edit_during_a_run_is_noticed(project: Path) -> None:
+LEAP_RATE = ("pipeline_lib/evaluation/pitch.py", "def leap_rate(", "def leap_rate(_x, ")
+BUILD_LSTM = ("pipeline_lib/models/lstm.py", "def build_lstm(", "def build_lstm(_x, ")
+TEMPLATE = ("pipeline_lib/reports/templates/page.html.j2", "<main", "<main ")
+
+
+@pytest.mark.parametrize(
+    ("stage", "edit", "loaded", "edited"),
+    [
+        ("evaluate", LEAP_RATE, True, False),  # Python runs what it had loaded
+        ("train", BUILD_LSTM, False, True),  # imported by the stage itself, after the edit
+        ("train", LEAP_RATE, False, False),  # not reached
+        ("write_report", TEMPLATE, True, True),  # read whenever a page is made
+    ],
+)
+def test_an_edit_during_a_run_is_noticed_where_it_may_matter(
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    edit: tuple[str, str, str],
+    loaded: bool,
+    edited: bool,
+) -> None:
+    file, old, new = edit
+    monkeypatch.setitem(sys.modules, "pipeline_lib.evaluation.pitch", sys)
+    if not loaded:
+        monkeypatch.delitem(sys.modules, "pipeline_lib.models.lstm", raising=False)
     module.read_all()
-    assert not module.was_edited()
-    before = module.fingerprint("tasks.evaluate", "evaluate")
-    replace(project / "pipeline_lib/evaluation/pitch.py", "def leap_rate(", "def leap_rate(_x, ")()
-    assert module.was_edited()
-    assert module.fingerprint("tasks.evaluate", "evaluate") == before
+    before = module.fingerprint(f"tasks.{stage}", stage)
+    assert module.edited_since_read(before.code) == []
+    replace(project / file, old, new)()
+    assert bool(module.edited_since_read(before.code)) is edited
+    assert module.fingerprint(f"tasks.{stage}", stage) == before
