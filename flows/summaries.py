@@ -41,6 +41,7 @@ def print_outcome(console: Console, journal: Journal, seconds: float) -> None:
     else:
         console.print(f"\nNothing to do: every stage is cached ({seconds:.0f} s).\n")
         _print_entries(console, journal)
+        console.print()
     console.print(_results_table(journal.results))
     unknown_share = journal.results[0]["unknown_share"]
     if unknown_share > _MUCH_UNKNOWN:
@@ -89,8 +90,10 @@ def print_inspection(console: Console, inspection: Inspection) -> None:
                 sample.add_row(*(_short(value) for value in row.values()))
             console.print(sample)
     console.print("\n[bold]Lineage[/]")
-    for step in inspection.lineage:
-        console.print(f"{'  ' * step.depth}{step.artifact}  ({step.stage})", markup=False)
+    for (depth, stage), group in groupby(inspection.lineage, key=lambda s: (s.depth, s.stage)):
+        steps = list(group)
+        more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
+        console.print(f"{'  ' * depth}{steps[0].artifact}{more}  ({stage})", markup=False)
     console.print(f"\n[bold]From {len(inspection.sources)} files[/]")
     for path in inspection.sources[:10]:
         console.print(f"  {path}", markup=False)
