@@ -47,6 +47,7 @@ def test_the_history_counts_targets_and_the_rate_falls_to_zero() -> None:
     assert history[-1]["valid_loss"] < history[0]["valid_loss"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_to_the_last_bit() -> None:
     first, same, other = train(config()), train(config()), train(config(seed=1))
     assert first.history.equals(same.history)
