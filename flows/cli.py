@@ -28,6 +28,8 @@ app = App(
 _SETTINGS = Group("Settings", help="What is not set keeps the preset's value.")
 
 DEFAULT_CORPUS = "ryans-mammoth"
+"""As in `pipeline_lib.presets`, which `--help` must not wait for; a test compares them."""
+
 DEFAULT_ARTIFACTS = Path("artifacts")
 
 Artifacts = Annotated[Path, Parameter(help="Folder that results are kept in.")]

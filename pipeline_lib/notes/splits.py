@@ -141,7 +141,7 @@ def check_rejects(pieces: pa.Table, max_rejected_fraction: float) -> None:
     if len(rejected) == len(pieces):
         raise CorpusError(
             f"no usable file among {len(pieces)}: {_worst_reasons(rejected)}",
-            remedy="repair or replace the files named here; `min_notes` says how short a piece may be",
+            remedy="repair or replace the files named here; `ingest.min_notes` says how short a piece may be",
         )
     if len(rejected) > max_rejected_fraction * len(pieces):
         raise CorpusError(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -49,6 +50,15 @@ def test_every_command_and_parameter_is_documented() -> None:
         for argument in app[name].assemble_argument_collection(parse_docstring=True):
             if argument.show:
                 assert argument.parameter.help, f"{name} {argument.name} has no help text"
+
+
+def test_the_defaults_are_those_of_the_library() -> None:
+    from flows import cli
+    from pipeline_lib import presets
+
+    assert cli.DEFAULT_CORPUS == presets.DEFAULT_CORPUS
+    assert cli.Experiment().preset == "quick"
+    assert set(get_args(presets.PresetName)) == {"quick", "full", "tiny"}
 
 
 def test_help_imports_neither_prefect_nor_tensorflow() -> None:
