@@ -40,6 +40,35 @@ def _setting(help_text: str, name: str | None = None) -> Parameter:
     return Parameter(name=name, group=_SETTINGS, negative_iterable=(), help=help_text)
 
 
+Assignments = Annotated[
+    tuple[str, ...], _setting("Any setting by name, such as train.max_epochs=20.", "--set")
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Machines:
+    """Where to compute: shared by the commands that do."""
+
+    workers: Annotated[
+        int | None,
+        Parameter(help="Stages computed side by side on this machine; one per core if not given."),
+    ] = None
+    dask_address: Annotated[
+        str | None,
+        Parameter(help="Address of a Dask scheduler to compute on, such as tcp://10.0.0.5:8786."),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(
+                f"--workers {self.workers}: less than one", remedy="give 1 or more, or leave it out"
+            )
+
+
+_THIS_MACHINE = Machines()
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Experiment:
@@ -62,20 +91,11 @@ class Experiment:
     prompt: Annotated[Path | None, _setting("A MIDI or score file whose opening is continued.")] = (
         None
     )
-    assignments: Annotated[
-        tuple[str, ...], _setting("Any setting by name, such as train.max_epochs=20.", "--set")
-    ] = ()
+    assignments: Assignments = ()
 
     def settings(self) -> dict[str, Any]:
-        """Settings by dotted name; a value of ``--set`` is JSON where it can be, otherwise text."""
-        settings: dict[str, Any] = {}
-        for assignment in self.assignments:
-            name, equals, value = assignment.partition("=")
-            if not equals:
-                raise ConfigError(
-                    f"--set {assignment!r} has no value", remedy="write --set name=value"
-                )
-            settings[name.strip()] = _parse_value(value.strip())
+        """Settings by dotted name."""
+        settings = _parse_assignments(self.assignments)
         if self.seq_lengths:
             settings["windows.seq_lengths"] = list(self.seq_lengths)
         if self.learning_rates:
@@ -94,6 +114,7 @@ _DEFAULT_EXPERIMENT = Experiment()
 def run(
     *,
     experiment: Experiment = _DEFAULT_EXPERIMENT,
+    machines: Machines = _THIS_MACHINE,
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
     as_json: Json = False,
 ) -> None:
@@ -104,7 +125,14 @@ def run(
 
     started = time.perf_counter()
     try:
-        journal = run_flow(experiment.corpus, experiment.preset, experiment.settings(), artifacts)
+        journal = run_flow(
+            experiment.corpus,
+            experiment.preset,
+            experiment.settings(),
+            artifacts,
+            workers=machines.workers,
+            dask_address=machines.dask_address,
+        )
     finally:
         # Prefect says good-bye while the process ends, when the terminal is ours again.
         logging.disable()
@@ -112,6 +140,48 @@ def run(
         _print_json(asdict(journal))
     else:
         print_outcome(make_console(), journal, time.perf_counter() - started)
+
+
+@app.command
+def ingest(
+    corpus: Annotated[
+        str, Parameter(help="Folder of MIDI, scores and archives of them, or a bundled corpus.")
+    ],
+    *,
+    max_rejected_fraction: Annotated[
+        float | None,
+        Parameter(help="Fail when a larger share than this, 0 to 1, cannot be used (0.75)."),
+    ] = None,
+    assignments: Assignments = (),
+    machines: Machines = _THIS_MACHINE,
+    artifacts: Artifacts = DEFAULT_ARTIFACTS,
+    as_json: Json = False,
+) -> None:
+    """Read a corpus into note tables, and say what became of every file.
+
+    These are the first stages of `run`, which then finds them done.
+    """
+    from flows.running import run_ingestion
+    from flows.summaries import print_ingestion
+    from flows.terminal import make_console
+
+    settings = _parse_assignments(assignments)
+    if max_rejected_fraction is not None:
+        settings["ingest.max_rejected_fraction"] = max_rejected_fraction
+    try:
+        outcome = run_ingestion(
+            corpus,
+            settings,
+            artifacts,
+            workers=machines.workers,
+            dask_address=machines.dask_address,
+        )
+    finally:
+        logging.disable()
+    if as_json:
+        _print_json(asdict(outcome))
+    else:
+        print_ingestion(make_console(), outcome)
 
 
 @app.command
@@ -194,6 +264,17 @@ def doctor(*, as_json: Json = False) -> None:
         print_checks(make_console(), checks)
     if any(check.state == "missing" for check in checks):
         sys.exit(1)
+
+
+def _parse_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
+    """Settings by dotted name; a value of ``--set`` is JSON where it can be, otherwise text."""
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment!r} has no value", remedy="write --set name=value")
+        settings[name.strip()] = _parse_value(value.strip())
+    return settings
 
 
 def _parse_value(text: str) -> Any:

@@ -5,12 +5,14 @@ The experiment itself (`flows.music_pipeline.experiment`) is written once and gi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner
 
 from flows.journal import CACHED, Entry
 from flows.reasons import explain
@@ -48,11 +50,16 @@ class PrefectExecutor:
     store : ArtifactStore
     last : mapping
         Each label's artifact in the last experiment, to explain what is different.
+    runner : prefect.task_runners.TaskRunner
+        What computes them; it has been started.
     """
 
-    def __init__(self, store: ArtifactStore, last: dict[str, Path]) -> None:
+    def __init__(
+        self, store: ArtifactStore, last: dict[str, Path], runner: TaskRunner[Any]
+    ) -> None:
         self._store = store
         self._last = last
+        self._runner = runner
         self.entries: list[Entry] = []
         read_all()
 
@@ -64,8 +71,7 @@ class PrefectExecutor:
         """Run calls side by side; all are waited for before the first error is raised."""
         if not calls:
             return []
-        label = calls[0].label if len(calls) == 1 else calls[0].stage.name
-        report(label, 0, len(calls))
+        progress = _Progress(calls)
         submitted = [self._submit(call) for call in calls]
         finished: list[Artifact] = []
         errors: list[Exception] = []
@@ -75,8 +81,7 @@ class PrefectExecutor:
             except Exception as error:
                 errors.append(error)
                 continue
-            n_cached = sum(e.state == "cached" for e in self.entries[-len(finished) :])
-            report(label, len(finished), len(calls), f"{n_cached} cached" if n_cached else "")
+            progress.add(one.call, self.entries[-1], self._store.manifest(finished[-1])["facts"])
         if errors:
             raise errors[0]
         return finished
@@ -86,7 +91,7 @@ class PrefectExecutor:
         key = call.stage.key(call.inputs)
         had_record = has_record(self._store, key)
         prefect_task = as_prefect_task(call.stage, call.label, self._store)
-        future = prefect_task.submit(inputs=dict(call.inputs), key=key)
+        future = self._runner.submit(prefect_task, {"inputs": dict(call.inputs), "key": key})
         return _Submitted(call, key, had_record, future)
 
     def _finish(self, submitted: _Submitted) -> Artifact:
@@ -104,6 +109,29 @@ class PrefectExecutor:
             entry = Entry(label, "ran", reason, artifact.relpath, seconds, 0.0)
         self.entries.append(entry)
         return artifact
+
+
+class _Progress:
+    """How far calls of one kind are: in files where they read files, otherwise in calls."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self._label = calls[0].label if len(calls) == 1 else calls[0].stage.name
+        self._n_files = sum(call.n_files for call in calls)
+        self._total = self._n_files or len(calls)
+        self._done = self._n_cached = self._n_rejected = 0
+        self._started = time.perf_counter()
+        report(self._label, 0, self._total)
+
+    def add(self, call: Call, entry: Entry, facts: Mapping[str, Any]) -> None:
+        """Count a call that has ended, of which the manifest of its artifact tells `facts`."""
+        self._done += call.n_files if self._n_files else 1
+        self._n_cached += entry.state == "cached"
+        self._n_rejected += facts.get("n_rejected", 0)
+        said = [f"{self._n_cached} cached"] if self._n_cached else []
+        if self._n_files:
+            files_per_sec = self._done / (time.perf_counter() - self._started)
+            said.insert(0, f"{files_per_sec:,.0f} files/s, {self._n_rejected:,} rejected")
+        report(self._label, self._done, self._total, "; ".join(said))
 
 
 @dataclass(frozen=True)

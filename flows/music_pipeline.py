@@ -6,20 +6,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, runtime
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner
 
 from flows.execution import Executor, PrefectExecutor
 from flows.journal import Journal, artifacts_by_label, last_journal
 from flows.prefect_artifacts import TrainingProgress, publish_results
+from flows.runners import make_runner
 from pipeline_lib.artifacts import Artifact, ArtifactStore
 from pipeline_lib.config import PipelineConfig
-from pipeline_lib.notes.corpus import CorpusSnapshot, scan_corpus
+from pipeline_lib.notes.corpus import CorpusSnapshot
 from pipeline_lib.presets import DEFAULT_CORPUS, PresetName, build_config
 from pipeline_lib.reports.audio import available_backend
+from tasks.catalogue import PIECES_NAME, catalogue
 from tasks.choose_prompts import choose_prompts, read_prompt
 from tasks.encode import encode
 from tasks.evaluate import evaluate
@@ -29,17 +33,47 @@ from tasks.index_windows import index_windows
 from tasks.ingest import ingest
 from tasks.prepare import prepare
 from tasks.progress import Stopped, reporter
-from tasks.scan import scan
+from tasks.scan import scan, take_snapshot
 from tasks.score import score, score_ngram
+from tasks.select import select
 from tasks.split import split
+from tasks.tokenise import tokenise
 from tasks.train import train
 from tasks.write_report import REPORT_NAME, RESULTS_NAME, write_report
 
-MAX_CONCURRENT_STAGES = 2
-"""Stages run side by side in threads; a network uses about one core when it is small."""
 
+def read_corpus(
+    run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig
+) -> tuple[Artifact, dict[str, Artifact]]:
+    """The first stages: from files to the table of pieces, and the notes in shards.
 
-_THREADS: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=MAX_CONCURRENT_STAGES)
+    Parameters
+    ----------
+    run : Executor
+        What turns calls into artifacts.
+    snapshot : CorpusSnapshot
+        The files to read.
+    config : PipelineConfig
+    """
+    files = run(scan.call("scan", snapshot))
+    buckets = {f"{b.index:02x}": b for b in snapshot.buckets(config.ingest.n_shards)}
+    shards = run.all(
+        [
+            ingest.call(f"ingest/{name}", bucket, config.parse).reading(len(bucket.files))
+            for name, bucket in buckets.items()
+        ]
+    )
+    shard_of = dict(zip(buckets, shards, strict=True))
+    steps = config.tokens.steps_per_quarter
+    selections = run.all(
+        [
+            select.call(f"select/{name}", shard, config.select, steps)
+            for name, shard in shard_of.items()
+        ]
+    )
+    limit = config.ingest.max_rejected_fraction
+    pieces = run(catalogue.call("catalogue", files, shards, selections, config.duplicates, limit))
+    return pieces, shard_of
 
 
 def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) -> Artifact:
@@ -54,19 +88,23 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
     config : PipelineConfig
     """
     new, steps = config.generate, config.tokens.steps_per_quarter
-    given = read_prompt(config.prompts.source, config.prompts.length, config.tokens)
+    given = read_prompt(config.prompts, config.parse, config.select, config.tokens)
 
-    corpus = run(scan.call("scan", snapshot))
-    shards = run.all(
+    catalogued, shards = read_corpus(run, snapshot, config)
+    pieces = run(split.call("split", catalogued, config.split))
+    tokenised = run.all(
         [
-            ingest.call(f"ingest/{bucket.index:02x}", bucket, config.ingest.min_notes)
-            for bucket in snapshot.buckets(config.ingest.n_shards)
+            tokenise.call(
+                f"tokenise/{name}",
+                shard,
+                config.select,
+                steps,
+                config.tokens.max_duration_quarter,
+            )
+            for name, shard in shards.items()
         ]
     )
-    pieces = run(
-        split.call("split", corpus, shards, config.split, config.ingest.max_rejected_fraction)
-    )
-    tokens = run(encode.call("encode", pieces, shards, config.tokens))
+    tokens = run(encode.call("encode", pieces, tokenised, config.tokens))
 
     prompts = run(
         choose_prompts.call(
@@ -146,10 +184,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
     )
 
 
-@flow(
-    name="music-pipeline",
-    task_runner=_THREADS,
-)
+@flow(name="music-pipeline")
 def music_pipeline(
     corpus: str = DEFAULT_CORPUS,
     preset: PresetName = "quick",
@@ -158,6 +193,8 @@ def music_pipeline(
     temperature: float | None = None,
     settings: dict[str, Any] | None = None,
     artifacts: str = "artifacts",
+    workers: int | None = None,
+    dask_address: str | None = None,
 ) -> str:
     # Prefect's page takes the parameters' descriptions from a docstring in Google's format, and no other.
     """Turn a folder of music into trained sequence models, new music and a report.
@@ -173,6 +210,8 @@ def music_pipeline(
         temperature: Sampling temperature, above 0 and at most 5; lower is safer. The preset's if empty.
         settings: Any other settings by dotted name, such as {"train.max_epochs": 20}.
         artifacts: Folder that results are kept in; relative to the project's directory.
+        workers: Stages computed side by side on this machine; one per core if empty.
+        dask_address: Address of a Dask scheduler to compute on instead, such as tcp://10.0.0.5:8786.
 
     Returns
     -------
@@ -188,21 +227,55 @@ def music_pipeline(
             overrides[name] = value
     config = build_config(preset, overrides)
     store = ArtifactStore(Path(artifacts))
-    folder = prepare(corpus, progress=reporter("prepare"))
-    snapshot = scan_corpus(folder, progress=reporter("scan"))
-    return str(run_experiment(store, snapshot, config))
+    snapshot = take_snapshot(store, prepare(corpus, progress=reporter("prepare")))
+    with journalled(store, snapshot, config, make_runner(workers, dask_address)) as (run, journal):
+        with TrainingProgress():
+            report = experiment(run, snapshot, config)
+        journal.report = str(store.path(report, REPORT_NAME).resolve())
+        journal.results = store.read_table(report, RESULTS_NAME).to_pylist()
+    publish_results(journal)
+    return journal.report
 
 
-def run_experiment(store: ArtifactStore, snapshot: CorpusSnapshot, config: PipelineConfig) -> Path:
-    """Run the experiment inside a flow run, keep its journal, publish its results.
+@flow(name="music-pipeline-ingest")
+def ingest_corpus(
+    corpus: str = DEFAULT_CORPUS,
+    settings: dict[str, Any] | None = None,
+    artifacts: str = "artifacts",
+    workers: int | None = None,
+    dask_address: str | None = None,
+) -> str:
+    """Read a folder of music into note tables, as the first stages of the whole job do.
+
+    Args:
+        corpus: Name of the bundled corpus, or path of a folder of MIDI or scores.
+        settings: Settings by dotted name, such as {"select.skyline": true}.
+        artifacts: Folder that results are kept in; relative to the project's directory.
+        workers: Stages computed side by side on this machine; one per core if empty.
+        dask_address: Address of a Dask scheduler to compute on instead, such as tcp://10.0.0.5:8786.
 
     Returns
     -------
-    Path
-        The report's HTML file.
+        Path of the table of pieces.
     """
+    config = build_config(settings=settings)
+    store = ArtifactStore(Path(artifacts))
+    snapshot = take_snapshot(store, prepare(corpus, progress=reporter("prepare")))
+    with journalled(store, snapshot, config, make_runner(workers, dask_address)) as (run, _):
+        pieces, _ = read_corpus(run, snapshot, config)
+    return str(store.path(pieces, PIECES_NAME).resolve())
+
+
+@contextmanager
+def journalled(
+    store: ArtifactStore,
+    snapshot: CorpusSnapshot,
+    config: PipelineConfig,
+    runner: TaskRunner[Any],
+) -> Iterator[tuple[PrefectExecutor, Journal]]:
+    """Run stages inside a flow run, and keep the journal of what they did, however they end."""
     last = last_journal(store)
-    execute = PrefectExecutor(store, artifacts_by_label(last))
+    execute = PrefectExecutor(store, artifacts_by_label(last), runner)
     journal = Journal(
         corpus=snapshot.name,
         config=config.model_dump(mode="json"),
@@ -213,11 +286,8 @@ def run_experiment(store: ArtifactStore, snapshot: CorpusSnapshot, config: Pipel
     )
     started = time.perf_counter()
     try:
-        with TrainingProgress():
-            report = experiment(execute, snapshot, config)
-        page = store.path(report, REPORT_NAME).resolve()
-        journal.report = str(page)
-        journal.results = store.read_table(report, RESULTS_NAME).to_pylist()
+        with runner:
+            yield execute, journal
         journal.state = "completed"
     except (KeyboardInterrupt, Stopped):
         journal.state = "stopped"
@@ -228,5 +298,3 @@ def run_experiment(store: ArtifactStore, snapshot: CorpusSnapshot, config: Pipel
     finally:
         journal.seconds = round(time.perf_counter() - started, 3)
         journal.save(store)
-    publish_results(journal)
-    return page

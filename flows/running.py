@@ -7,18 +7,25 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from flows.journal import Journal, artifacts_by_label, last_journal, load_journal
 from flows.terminal import ProgressDisplay, quiet_output, unwritable
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.errors import ArtifactError, PipelineError
-from pipeline_lib.notes.corpus import list_sources, scan_corpus
+from pipeline_lib.notes.catalogue import CorpusCounts, count_corpus
+from pipeline_lib.notes.scanning import find_sources
+from pipeline_lib.notes.table import Status
 from pipeline_lib.presets import PresetName, build_config
 from tasks.prepare import prepare
 from tasks.progress import add_listener, reporter, request_stop
+from tasks.scan import take_snapshot
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,8 +37,19 @@ INTERRUPTED = 130
 """Exit status of a process that Ctrl-C has ended: 128 + SIGINT."""
 
 
-def run_flow(corpus: str, preset: PresetName, settings: dict[str, Any], artifacts: Path) -> Journal:
+def run_flow(
+    corpus: str,
+    preset: PresetName,
+    settings: dict[str, Any],
+    artifacts: Path,
+    **machines: int | str | None,
+) -> Journal:
     """Run the flow in this process; all that libraries print goes to ``artifacts/music-pipeline.log``.
+
+    Parameters
+    ----------
+    corpus, preset, settings, artifacts, **machines
+        As for `flows.music_pipeline.music_pipeline`.
 
     Raises
     ------
@@ -41,23 +59,83 @@ def run_flow(corpus: str, preset: PresetName, settings: dict[str, Any], artifact
         The user stopped it; all stages have ended.
     """
     build_config(preset, settings)  # a wrong setting should not wait for Prefect to start
+    _run_prefect_flow(
+        "music_pipeline", corpus, artifacts, preset=preset, settings=settings, **machines
+    )
+    journal = load_journal(ArtifactStore(artifacts))
+    assert journal is not None, "the flow saves its journal before it ends"
+    return journal
+
+
+@dataclass(frozen=True)
+class Ingestion:
+    """What reading a corpus came to.
+
+    Parameters
+    ----------
+    corpus : str
+        The folder.
+    counts : CorpusCounts
+    ignored : dict of str to int
+        Files that are no part of the corpus, by suffix.
+    rejected : list of dict
+        ``path``, ``tune``, ``reason`` and ``detail`` of every rejected piece.
+    pieces : str
+        Path of the table of pieces.
+    seconds : float
+        Time that the stages took, all together.
+    n_cached, n_ran : int
+        Stage calls.
+    """
+
+    corpus: str
+    counts: CorpusCounts
+    ignored: dict[str, int]
+    rejected: list[dict[str, Any]]
+    pieces: str
+    seconds: float
+    n_cached: int
+    n_ran: int
+
+
+def run_ingestion(
+    corpus: str, settings: dict[str, Any], artifacts: Path, **machines: int | str | None
+) -> Ingestion:
+    """Run the first stages as a flow of their own; otherwise as `run_flow`."""
+    build_config(settings=settings)
+    path = _run_prefect_flow("ingest_corpus", corpus, artifacts, settings=settings, **machines)
+    journal = load_journal(ArtifactStore(artifacts))
+    assert journal is not None, "the flow saves its journal before it ends"
+    pieces = pq.read_table(path)
+    is_rejected = pc.equal(pieces["status"], Status.REJECTED.value)
+    rejected = pieces.filter(is_rejected).select(["path", "tune", "reject_reason", "reject_detail"])
+    folder = prepare(corpus)
+    return Ingestion(
+        corpus=str(folder.absolute()),
+        counts=count_corpus(pieces),
+        ignored=dict(find_sources(folder).ignored.most_common()),
+        rejected=rejected.rename_columns(["path", "tune", "reason", "detail"]).to_pylist(),
+        pieces=path,
+        seconds=journal.seconds,
+        n_cached=sum(entry.state == "cached" for entry in journal.stages),
+        n_ran=sum(entry.state == "ran" for entry in journal.stages),
+    )
+
+
+def _run_prefect_flow(flow_name: str, corpus: str, artifacts: Path, **parameters: Any) -> str:
+    """Run one of the flows, show its progress, and return what it returns: a path."""
     log = artifacts / LOG_NAME
     with quiet_output(log) as console, ProgressDisplay(console) as display:
         stop_listening = add_listener(display)
         try:
             # Prefect takes seconds to start: what can be refused is refused before.
-            list_sources(prepare(corpus, progress=reporter("prepare")))
+            find_sources(prepare(corpus, progress=reporter("prepare")))
             with display.waiting("start Prefect"):
-                music_pipeline = _load_flow()
+                flow = _load_flow(flow_name)
             with _explained(log), _stopping_on_interrupt(console):
-                music_pipeline(
-                    corpus=corpus, preset=preset, settings=settings, artifacts=str(artifacts)
-                )
+                return str(flow(corpus=corpus, artifacts=str(artifacts), **parameters))
         finally:
             stop_listening()
-    journal = load_journal(ArtifactStore(artifacts))
-    assert journal is not None, "the flow saves its journal before it ends"
-    return journal
 
 
 def plan_flow(
@@ -80,8 +158,8 @@ def plan_flow(
 
             store = ArtifactStore(artifacts)
             planner = Planner(store, artifacts_by_label(last_journal(store)))
-            snapshot = scan_corpus(prepare(corpus, progress=reporter("prepare")))
-            experiment(planner, snapshot, config)
+            folder = prepare(corpus, progress=reporter("prepare"))
+            experiment(planner, take_snapshot(store, folder, keep_index=False), config)
         finally:
             stop_listening()
     return planner.calls
@@ -100,16 +178,16 @@ def _refuse_unwritable(artifacts: Path) -> None:
         raise unwritable(artifacts, f"{nearest} may not be written to")
 
 
-def _load_flow() -> Any:
-    """Import the flow, and wait until Prefect's API answers; it starts its own server where none is set."""
+def _load_flow(name: str) -> Any:
+    """Import a flow, and wait until Prefect's API answers; it starts its own server where none is set."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from prefect.client.orchestration import get_client
 
-    from flows.music_pipeline import music_pipeline
+    from flows import music_pipeline
 
     with _shielded_from_interrupts(), get_client(sync_client=True) as client:
         client.hello()
-    return music_pipeline
+    return getattr(music_pipeline, name)
 
 
 @contextlib.contextmanager

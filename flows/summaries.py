@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +10,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline_lib.notes.table import DuplicateKind
+
 if TYPE_CHECKING:
     from flows.checks import Check
     from flows.execution import PlannedCall
     from flows.inspection import Inspection
     from flows.journal import Journal
+    from flows.running import Ingestion
 
 _MUCH_UNKNOWN = 0.05
 """Share of test targets left out above which a reader is warned; the report uses the same."""
+
+_MOST_REJECTS = 20
 
 _COLOURS = {
     "ran": "cyan",
@@ -50,6 +55,62 @@ def print_outcome(console: Console, journal: Journal, seconds: float) -> None:
             "vocabulary and are left out: these figures say little about this corpus."
         )
     console.print(f"\nReport: {journal.report}", soft_wrap=True, markup=False)
+
+
+def print_ingestion(console: Console, outcome: Ingestion) -> None:
+    """What became of every file of a corpus."""
+    console.print(f"\n[bold]{escape(outcome.corpus)}[/]")
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+    for number, what, detail in _ingestion_rows(outcome):
+        table.add_row(number, f"{what}  [dim]{escape(detail)}[/]" if detail else what)
+    console.print(table)
+    for reject in outcome.rejected[:_MOST_REJECTS]:
+        tune = f", tune {reject['tune']}" if reject["tune"] else ""
+        console.print(
+            f"  rejected: {reject['path']}{tune}: {reject['reason']}: {reject['detail']}",
+            markup=False,
+            soft_wrap=True,
+        )
+    if len(outcome.rejected) > _MOST_REJECTS:
+        console.print(
+            f"  … and {len(outcome.rejected) - _MOST_REJECTS} more in the table of pieces"
+        )
+    work = f"{outcome.n_ran} stage calls ran, {outcome.n_cached} cached"
+    console.print(f"\n{work}, in {outcome.seconds:.1f} s.")
+    console.print(f"Pieces: {outcome.pieces}", soft_wrap=True, markup=False)
+
+
+def _ingestion_rows(outcome: Ingestion) -> Iterator[tuple[str, str, str]]:
+    """Number, what it counts, and what it consists of."""
+    counts = outcome.counts
+    kinds = counts.duplicates_by_kind
+    yield f"{counts.n_files:,}", "files", _listed(outcome.ignored, "ignored: ")
+    if counts.n_pieces != counts.n_files:
+        yield f"{counts.n_pieces:,}", "pieces in them", ""
+    yield f"{counts.n_accepted:,}", "accepted", ""
+    yield f"{counts.n_rejected:,}", "rejected", _listed(counts.rejected_by_reason)
+    yield f"{counts.n_copies:,}", "copies, byte for byte", ""
+    others = {kind: n for kind, n in kinds.items() if kind != DuplicateKind.EXACT}
+    yield f"{sum(others.values()):,}", "accepted that repeat another piece", _listed(others)
+    yield f"{counts.n_groups:,}", "different pieces of music", "never divided between splits"
+    yield (
+        f"{counts.n_notes:,}",
+        "notes",
+        _listed(
+            {"that never end": counts.n_unended, "of no length": counts.n_zero_length}, "left out: "
+        ),
+    )
+    yield f"{counts.hours:,.1f}", "hours of music", ""
+    if counts.n_repaired:
+        yield f"{counts.n_repaired:,}", "repaired", "the column `repair` says how"
+
+
+def _listed(counts: Mapping[str, int], before: str = "") -> str:
+    """Such as "12 truncated, 3 no_notes"; empty where nothing is counted."""
+    parts = [f"{n:,} {name}" for name, n in counts.items() if n]
+    return before + ", ".join(parts) if parts else ""
 
 
 def print_plan(console: Console, calls: Sequence[PlannedCall]) -> None:

@@ -34,7 +34,7 @@ _NON_TERMINAL_WIDTH = 120
 
 @contextmanager
 def quiet_output(log_path: Path) -> Iterator[Console]:
-    """Send all that is printed to a log file; yields a console that still reaches the terminal.
+    """Send all that is printed to a log file; yields a console on what was standard error before.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def quiet_output(log_path: Path) -> Iterator[Console]:
     saved = [os.dup(descriptor) for descriptor in (1, 2)]
     with (
         _open_log(log_path) as log,
-        os.fdopen(os.dup(saved[0]), "w", encoding="utf-8") as terminal,
+        os.fdopen(os.dup(saved[1]), "w", encoding="utf-8") as terminal,
     ):
         for descriptor in (1, 2):
             os.dup2(log.fileno(), descriptor)

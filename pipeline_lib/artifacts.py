@@ -93,6 +93,20 @@ class Provenance:
         }
 
 
+@dataclass(frozen=True)
+class TableWriter:
+    """An open Parquet file; see `Draft.open_table`."""
+
+    _writer: pq.ParquetWriter
+    _schema: pa.Schema
+    _row_group_size: int | None
+
+    def write_table(self, table: pa.Table) -> None:
+        """Add rows."""
+        rows = table.replace_schema_metadata(self._schema.metadata)
+        self._writer.write_table(rows, row_group_size=self._row_group_size)
+
+
 class Draft:
     """An artifact while it is being written; see `ArtifactStore.draft`."""
 
@@ -109,6 +123,10 @@ class Draft:
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
+    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Read back a Parquet file that was written."""
+        return pq.read_table(self.path(name), columns=columns)
+
     def write_table(self, name: str, table: pa.Table, **options: Any) -> None:
         """Write a Parquet file with this artifact's provenance in its footer.
 
@@ -118,14 +136,30 @@ class Draft:
             File name, ending in ``.parquet``.
         table : pyarrow.Table
         **options
-            Passed to `pyarrow.parquet.write_table`, over zstd level 1.
+            As for `open_table`.
         """
+        with self.open_table(name, table.schema, **options) as writer:
+            writer.write_table(table)
+
+    @contextmanager
+    def open_table(self, name: str, schema: pa.Schema, **options: Any) -> Iterator[TableWriter]:
+        """Write such a file piece by piece, so that the whole need not be in memory.
+
+        Parameters
+        ----------
+        name : str
+        schema : pyarrow.Schema
+            Of every table that is written.
+        **options
+            Passed to `pyarrow.parquet.ParquetWriter`, over zstd level 1, but for ``row_group_size``: rows
+            in a row group at most.
+        """
+        row_group_size = options.pop("row_group_size", None)
         footer = json.dumps(self.provenance.footer(), sort_keys=True, separators=(",", ":"))
-        stamped = table.replace_schema_metadata(
-            {**(table.schema.metadata or {}), PROVENANCE_KEY: footer.encode()}
-        )
+        stamped = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: footer.encode()})
         settings: dict[str, Any] = {"compression": "zstd", "compression_level": 1, **options}
-        pq.write_table(stamped, self.path(name), **settings)
+        with pq.ParquetWriter(self.path(name), stamped, **settings) as writer:
+            yield TableWriter(writer, stamped, row_group_size)
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file; keys sorted, so that equal values give equal bytes."""

@@ -23,7 +23,7 @@ _DEFAULT_BACKEND = "tensorflow"
 
 def package_versions() -> dict[str, str]:
     """Python and the packages that a reader of a report will ask for."""
-    versions = {name: metadata.version(name) for name in REPORTED_PACKAGES}
+    versions = {name: _installed_version(name) for name in REPORTED_PACKAGES}
     return {"python": platform.python_version(), **versions}
 
 
@@ -49,7 +49,12 @@ def keras_backend() -> str:
 @cache
 def _version(module: str) -> str | None:
     distributions = _distributions().get(module, [])
-    return metadata.version(distributions[0]) if distributions else None
+    return _installed_version(distributions[0]) if distributions else None
+
+
+@cache
+def _installed_version(distribution: str) -> str:
+    return metadata.version(distribution)
 
 
 @cache

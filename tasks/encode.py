@@ -1,4 +1,4 @@
-"""Turn notes into tokens: the vocabulary of the train split, and every piece in its ids."""
+"""Give every token its id: the vocabulary of the train split, and all pieces as one array of ids."""
 
 from __future__ import annotations
 
@@ -10,29 +10,40 @@ import pyarrow.compute as pc
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import TokenConfig
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus, encode_piece
+from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus
+from pipeline_lib.tokens.lines import TokenLines
 from pipeline_lib.tokens.vocabulary import build_vocabulary, vocabulary_from_table
+from tasks.catalogue import PIECES_NAME
 from tasks.progress import report
 from tasks.stages import stage
 
-_COLUMNS = ("is_drum", "pitch", "onset_tick", "duration_tick")
+_OTHER_KEYS = [semitones for semitones in range(-5, 7) if semitones]
+_COLUMNS = (
+    "piece_id",
+    "split",
+    "time_signature",
+    "tempo_qpm",
+    "key_signature",
+    "estimated_key",
+    "transposed_semitones",
+)
 
 
-@stage(kind="tokens")
-def encode(draft: Draft, pieces: Artifact, shards: list[Artifact], config: TokenConfig) -> None:
+@stage(kind="tokens", schema_version=2)
+def encode(draft: Draft, pieces: Artifact, tokenised: list[Artifact], config: TokenConfig) -> None:
     """Write ``vocabulary.parquet``, ``tokens.parquet`` (the flat array) and ``pieces.parquet``."""
-    rows = _used_pieces(draft.store.read_table(pieces, "pieces.parquet"))
-    tokens: dict[str, list[str]] = {}
-    for n, shard in enumerate(shards):
-        tokens.update(_encode_shard(draft.store, shard, rows, config))
-        report("encode", n + 1, len(shards))
-    in_order = [tokens[piece_id] for piece_id in rows]
-    train = [
-        t for t, row in zip(in_order, rows.values(), strict=True) if row["split"] == Split.TRAIN
-    ]
-    vocabulary, vocabulary_table = build_vocabulary(train, config.min_count)
-    corpus = build_corpus(list(rows.values()), in_order, vocabulary)
-    draft.write_table("vocabulary.parquet", vocabulary_table)
+    rows = _used_pieces(draft.store.read_table(pieces, PIECES_NAME, columns=list(_COLUMNS)))
+    wanted = {row["piece_id"] for row in rows}
+    lines = TokenLines()
+    for n, shard in enumerate(tokenised):
+        lines.add_table(draft.store.read_table(shard, "tokens.parquet"), wanted)
+        report("encode", n + 1, len(tokenised))
+    if config.augment == "12_keys":
+        rows += _in_other_keys(rows, lines)
+    train = [row["line"] for row in rows if row["split"] == Split.TRAIN]
+    vocabulary, table = build_vocabulary(lines.count(train), len(train), config.min_count)
+    corpus = build_corpus(rows, lines, vocabulary)
+    draft.write_table("vocabulary.parquet", table)
     draft.write_table("tokens.parquet", corpus.table)
     draft.write_table("pieces.parquet", corpus.pieces)
 
@@ -46,26 +57,38 @@ def load_corpus(store: ArtifactStore, tokens: Artifact) -> TokenCorpus:
     )
 
 
-def _used_pieces(table: pa.Table) -> dict[str, dict[str, Any]]:
-    """Rows of the pieces that have a split, by piece_id, in a fixed order that no path decides."""
-    used = table.filter(pc.is_valid(table.column("split"))).sort_by("piece_id")
-    return {row["piece_id"]: row for row in used.to_pylist()}
+def _used_pieces(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows of the pieces that have a split, by piece_id: a fixed order that no path decides."""
+    used = table.filter(pc.is_valid(table["split"])).sort_by("piece_id")
+    return [
+        {
+            **row,
+            "line": row["piece_id"],
+            "augmented_semitones": 0,
+            "key_signature": _key_signature(row),
+        }
+        for row in used.to_pylist()
+    ]
 
 
-def _encode_shard(
-    store: ArtifactStore, shard: Artifact, rows: dict[str, dict[str, Any]], config: TokenConfig
-) -> dict[str, list[str]]:
-    notes = store.read_table(shard, "notes.parquet", columns=["piece_id", *_COLUMNS])
-    columns = {name: notes.column(name).to_numpy() for name in _COLUMNS}
-    piece_ids = notes.column("piece_id").cast(pa.string())
-    tokens: dict[str, list[str]] = {}
-    start = 0
-    # The table is sorted by piece, and value_counts keeps the order of first sight.
-    for entry in pc.value_counts(piece_ids).to_pylist():
-        piece_id, stop = entry["values"], start + entry["counts"]
-        if piece_id in rows:
-            piece = {name: column[start:stop] for name, column in columns.items()}
-            ticks_per_quarter = rows[piece_id]["ticks_per_quarter"]
-            tokens[piece_id] = encode_piece(piece, ticks_per_quarter, config)
-        start = stop
-    return tokens
+def _key_signature(row: dict[str, Any]) -> str | None:
+    """The key of a piece's tokens: the file's, unless the piece was moved."""
+    if not row["transposed_semitones"]:
+        key: str | None = row["key_signature"]
+        return key
+    return "A minor" if row["estimated_key"].endswith("minor") else "C major"
+
+
+def _in_other_keys(rows: list[dict[str, Any]], lines: TokenLines) -> list[dict[str, Any]]:
+    """Further rows for the train pieces, and their lines."""
+    train = {row["piece_id"]: row for row in rows if row["split"] == Split.TRAIN}
+    return [
+        {
+            **train[piece_id],
+            "line": line,
+            "augmented_semitones": semitones,
+            "key_signature": None,
+        }
+        for semitones in _OTHER_KEYS
+        for piece_id, line in lines.add_transposed(list(train), semitones).items()
+    ]

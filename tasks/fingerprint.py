@@ -107,11 +107,18 @@ def read_all() -> None:
             _load(_module_name(path))
 
 
-def edited_since_read(code: Mapping[str, str]) -> list[str]:
+def edited_since_read(code: Mapping[str, str], *, even_loaded: bool = False) -> list[str]:
     """What of a fingerprint's `code` may have run as something else than was hashed.
 
     A module that Python had loaded when the code was read runs as it was; one that is loaded later, or a
     file, is what it is then.
+
+    Parameters
+    ----------
+    code : mapping
+        As in `Fingerprint`.
+    even_loaded : bool
+        Whether other processes may have loaded the modules anew.
     """
     at_start = _when_read()
     changed = []
@@ -124,7 +131,7 @@ def edited_since_read(code: Mapping[str, str]) -> list[str]:
             module = name.rpartition(".")[0]
             source = _source(module)
             is_as_read = source and _modified(source) == at_start.modified.get(module)
-            if module not in at_start.loaded and not is_as_read:
+            if (even_loaded or module not in at_start.loaded) and not is_as_read:
                 changed.append(name)
     return changed
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import pyarrow.compute as pc
+
 from pipeline_lib.artifacts import Draft
+from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.corpus import Bucket
-from pipeline_lib.notes.parsing import parse_bucket
-from pipeline_lib.notes.table import NOTE_PARQUET_OPTIONS
+from pipeline_lib.notes.shards import write_shard
 from tasks.stages import stage
 
 
-@stage(kind="notes")
-def ingest(draft: Draft, bucket: Bucket, min_notes: int) -> None:
-    """Write ``notes.parquet`` and ``pieces.parquet``, rejects with their reasons among the latter."""
-    notes, pieces = parse_bucket(bucket, min_notes)
-    draft.write_table("notes.parquet", notes, **NOTE_PARQUET_OPTIONS)
-    draft.write_table("pieces.parquet", pieces)
+@stage(kind="notes", schema_version=2, in_other_processes=True)
+def ingest(draft: Draft, bucket: Bucket, config: ParseConfig) -> None:
+    """Write ``notes.parquet``, ``pieces.parquet``, ``tracks.parquet`` and ``changes.parquet``.
+
+    Rejects are rows of the piece table, with their reasons.
+    """
+    write_shard(draft, bucket, config)
+    pieces = draft.read_table("pieces.parquet", ["reject_reason"])
+    draft.facts["n_rejected"] = pc.sum(pc.is_valid(pieces.column(0))).as_py() or 0

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from pipeline_lib.artifacts import Draft
+import hashlib
+from pathlib import Path
+
+from pipeline_lib.artifacts import ArtifactStore, Draft
 from pipeline_lib.notes.corpus import CorpusSnapshot, snapshot_table
+from pipeline_lib.notes.scanning import scan_corpus
+from tasks.progress import reporter
 from tasks.stages import stage
 
+INDEX_FOLDER = ".index"
 
-@stage(kind="corpus")
+
+def take_snapshot(store: ArtifactStore, folder: Path, *, keep_index: bool = True) -> CorpusSnapshot:
+    """What a corpus folder holds now; files that an earlier snapshot saw are not read again.
+
+    Not a stage: it makes the input of all stages.
+
+    Parameters
+    ----------
+    store : ArtifactStore
+        Where the index of checksums is kept, one per corpus folder.
+    folder : Path
+    keep_index : bool
+        Whether to bring that index up to date.
+    """
+    place = hashlib.sha256(bytes(folder.resolve())).hexdigest()[:16]
+    index = store.root / INDEX_FOLDER / f"{place}.parquet"
+    return scan_corpus(folder, index=index, keep_index=keep_index, progress=reporter("scan"))
+
+
+@stage(kind="corpus", schema_version=2)
 def scan(draft: Draft, snapshot: CorpusSnapshot) -> None:
     """Write ``files.parquet``: one row per file with its path, size and SHA-256."""
     draft.write_table("files.parquet", snapshot_table(snapshot))

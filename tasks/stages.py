@@ -14,17 +14,22 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, runtime_checkable
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft, Provenance
 from pipeline_lib.config import StageConfig
 from pipeline_lib.errors import ArtifactError
 from pipeline_lib.packages import imported_versions
-from tasks.fingerprint import edited_since_read, fingerprint
+from tasks.fingerprint import edited_since_read, fingerprint, read_all
 
 Inputs = ParamSpec("Inputs")
+
+_reading = threading.Lock()
+"""Python 3.11 cannot parse code in several threads at once."""
 
 
 @runtime_checkable
@@ -69,12 +74,19 @@ class Stage(Generic[Inputs]):
         Raised when the files of the artifact change shape.
     body : callable
         The function itself.
+    in_other_processes : bool
+        Whether it has processes of its own do the work, which load the code when they start.
     """
 
     name: str
     kind: str
     schema_version: int
     body: Callable[Concatenate[Draft, Inputs], None]
+    in_other_processes: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By name, so that another process uses its own code, which `compute` then compares.
+        return (getattr, (import_module(self.body.__module__), self.name))
 
     def bind(self, *args: Inputs.args, **kwargs: Inputs.kwargs) -> dict[str, Any]:
         """The inputs of a call, by parameter name."""
@@ -107,8 +119,15 @@ class Stage(Generic[Inputs]):
     def compute(
         self, store: ArtifactStore, inputs: Mapping[str, Any], key: StageKey | None = None
     ) -> Artifact:
-        """Run the function and publish what it wrote."""
+        """Run the function and publish what it wrote.
+
+        Raises
+        ------
+        ArtifactError
+            The code was edited meanwhile, or `key` is of other code than this process has.
+        """
         key = key or self.key(inputs)
+        self._check_same_code(key)
         provenance = Provenance(
             stage=self.name,
             key=key.digest,
@@ -125,7 +144,7 @@ class Stage(Generic[Inputs]):
             draft.facts["packages"] = dict(key.packages)
             body: Callable[..., None] = self.body
             body(draft, **inputs)
-            _check_not_edited(self.name, key.code)
+            self._check_not_edited(key)
         return done[0]
 
     def __call__(
@@ -133,6 +152,25 @@ class Stage(Generic[Inputs]):
     ) -> Artifact:
         """Run the stage directly, without Prefect or a cache."""
         return self.compute(store, self.bind(*args, **kwargs))
+
+    def _check_same_code(self, key: StageKey) -> None:
+        """Raise in a long-lived worker that was started before the code was edited."""
+        with _reading:
+            read_all()
+            own = fingerprint(self.body.__module__, self.body.__name__).code
+        if own != key.code:
+            raise ArtifactError(
+                f"this worker's code for {self.name} is not what the flow runs",
+                remedy="restart the workers, with the same version of the project as the flow",
+            )
+
+    def _check_not_edited(self, key: StageKey) -> None:
+        edited = edited_since_read(key.code, even_loaded=self.in_other_processes)
+        if edited:
+            raise ArtifactError(
+                f"{edited[0]} was edited while {self.name} ran: which code made its result is unknown",
+                remedy="run again; what had finished before the edit is kept",
+            )
 
 
 @dataclass(frozen=True)
@@ -142,26 +180,23 @@ class Call:
     label: str
     stage: Stage[Any]
     inputs: Mapping[str, Any]
+    n_files: int = 0
+    """Files that it reads, where it is their number that tells how long it takes."""
+
+    def reading(self, n_files: int) -> Call:
+        """The same call, whose progress is counted in files."""
+        return replace(self, n_files=n_files)
 
 
 def stage(
-    *, kind: str, schema_version: int = 1
+    *, kind: str, schema_version: int = 1, in_other_processes: bool = False
 ) -> Callable[[Callable[Concatenate[Draft, Inputs], None]], Stage[Inputs]]:
     """Turn a function into a `Stage` of the same name."""
 
     def wrap(body: Callable[Concatenate[Draft, Inputs], None]) -> Stage[Inputs]:
-        return Stage(body.__name__, kind, schema_version, body)
+        return Stage(body.__name__, kind, schema_version, body, in_other_processes)
 
     return wrap
-
-
-def _check_not_edited(stage_name: str, code: Mapping[str, str]) -> None:
-    edited = edited_since_read(code)
-    if edited:
-        raise ArtifactError(
-            f"{edited[0]} was edited while {stage_name} ran: which code made its result is unknown",
-            remedy="run again; what had finished before the edit is kept",
-        )
 
 
 def artifacts_in(value: Any) -> Iterator[Artifact]:

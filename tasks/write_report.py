@@ -8,10 +8,12 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import PipelineConfig
 from pipeline_lib.notes.bundled import BUNDLED_CORPORA
+from pipeline_lib.notes.catalogue import count_corpus
 from pipeline_lib.notes.table import Status
 from pipeline_lib.packages import package_versions
 from pipeline_lib.presets import as_command
@@ -24,12 +26,15 @@ from pipeline_lib.reports.content import (
     Sample,
 )
 from pipeline_lib.reports.page import render_page
+from tasks.catalogue import PIECES_NAME
 from tasks.evaluate import CORPUS, GENERATED
 from tasks.generate import sample_name, samples_of
 from tasks.stages import stage
 
 REPORT_NAME = "report.html"
 RESULTS_NAME = "results.parquet"
+MOST_REJECTS = 200
+"""Rejected pieces that the page lists: a folder from the web can have ten thousand."""
 
 RESULT_SCHEMA = pa.schema(
     [
@@ -96,25 +101,23 @@ def write_report(
 def _corpus_summary(
     store: ArtifactStore, name: str, pieces: Artifact, tokens: Artifact, scores: Artifact
 ) -> CorpusSummary:
-    rows = store.read_table(pieces, "pieces.parquet").to_pylist()
-    status = Counter(row["status"] for row in rows)
-    rejects = (
-        Reject(row["path"], row["reject_reason"], row["reject_detail"] or "")
-        for row in rows
-        if row["status"] == Status.REJECTED
-    )
+    table = store.read_table(pieces, PIECES_NAME)
+    rejected = table.filter(pc.equal(table["status"], Status.REJECTED.value))
     return CorpusSummary(
         name=name,
-        n_files=len(rows),
-        n_accepted=status[Status.ACCEPTED],
-        n_rejected=status[Status.REJECTED],
-        n_duplicates=status[Status.DUPLICATE],
-        n_notes=sum(row["n_notes"] for row in rows if row["status"] == Status.ACCEPTED),
-        n_pieces_by_split=dict(Counter(row["split"] for row in rows if row["split"])),
+        counts=count_corpus(table),
+        n_pieces_by_split=dict(Counter(table["split"].drop_null().to_pylist())),
         vocab_size=store.read_table(tokens, "vocabulary.parquet").num_rows,
-        rejects=tuple(rejects),
+        rejects=tuple(
+            Reject(_piece_path(row), row["reject_reason"], row["reject_detail"] or "")
+            for row in rejected.slice(0, MOST_REJECTS).to_pylist()
+        ),
         unknown_share=store.read_json(scores, "summary.json")["unknown_share"],
     )
+
+
+def _piece_path(row: dict[str, Any]) -> str:
+    return f"{row['path']} #{row['tune']}" if row["tune"] else str(row["path"])
 
 
 def _as_argument(corpus_name: str) -> str:

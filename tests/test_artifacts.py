@@ -114,3 +114,46 @@ def test_what_another_run_has_written_stays_where_it_is(store: ArtifactStore) ->
     assert write(store, [1, 2]) == artifact
     assert store.path(artifact, "numbers.parquet").stat().st_ino == before.st_ino
     assert list((store.root / ".writing").iterdir()) == []
+
+
+def write_in_parts(store: ArtifactStore, parts: list[list[int]], **options: int) -> Artifact:
+    with store.draft("numbers", Provenance("double", "key", "c0de")) as (draft, finished):
+        with draft.open_table("numbers.parquet", N_SCHEMA, **options) as writer:
+            for part in parts:
+                writer.write_table(pa.table({"n": pa.array(part, pa.int64())}))
+        written = draft.read_table("numbers.parquet", ["n"])
+        assert written.column("n").to_pylist() == [n for part in parts for n in part]
+    return finished[0]
+
+
+N_SCHEMA = pa.schema([pa.field("n", pa.int64())], metadata={"schema": "numbers/1"})
+
+
+def test_a_table_may_be_written_piece_by_piece(store: ArtifactStore) -> None:
+    artifact = write_in_parts(store, [[1, 2], [], [3]])
+    assert store.read_table(artifact, "numbers.parquet")["n"].to_pylist() == [1, 2, 3]
+    metadata = pq.read_schema(store.path(artifact, "numbers.parquet")).metadata
+    assert metadata[b"schema"] == b"numbers/1"
+    assert json.loads(metadata[PROVENANCE_KEY])["stage"] == "double"
+    assert write_in_parts(store, [[1, 2], [], [3]]) == artifact
+
+
+def test_a_table_without_parts_is_empty_but_has_its_schema(store: ArtifactStore) -> None:
+    table = store.read_table(write_in_parts(store, []), "numbers.parquet")
+    assert (len(table), table.column_names) == (0, ["n"])
+
+
+def test_row_groups_are_as_large_as_asked_for(store: ArtifactStore) -> None:
+    artifact = write_in_parts(store, [[1, 2, 3, 4, 5]], row_group_size=2)
+    metadata = pq.read_metadata(store.path(artifact, "numbers.parquet"))
+    assert [metadata.row_group(i).num_rows for i in range(3)] == [2, 2, 1]
+
+
+def test_a_part_with_other_columns_is_refused(store: ArtifactStore) -> None:
+    with (
+        pytest.raises(ValueError, match="schema does not match"),
+        store.draft("numbers", Provenance("s", "k", "c")) as (draft, _),
+        draft.open_table("numbers.parquet", N_SCHEMA) as writer,
+    ):
+        writer.write_table(pa.table({"m": [1]}))
+    assert [p for p in store.root.rglob("*") if p.is_file()] == []

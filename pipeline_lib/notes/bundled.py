@@ -23,12 +23,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline_lib.errors import CorpusError
-from pipeline_lib.notes.corpus import scan_corpus
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi import write_midi
 from pipeline_lib.notes.piece import ParsedPiece
-from pipeline_lib.notes.scores import load_score, score_to_piece
+from pipeline_lib.notes.scanning import scan_corpus
+from pipeline_lib.notes.scores import load_scores, score_to_piece
 
 BUNDLED_CORPORA = {"ryans-mammoth": "ryansMammoth"}
 """Names of the corpora that can be prepared, and what music21 calls them."""
@@ -111,7 +113,7 @@ def _write_corpus(
 def _write_tune(folder: Path, source: Path) -> str | None:
     """Convert one tune; returns why it was left out, or None."""
     try:
-        score = load_score(source.read_bytes(), source.suffix)
+        score = load_scores(source.read_bytes(), source.suffix)[0]
         piece = score_to_piece(score)
     except Exception as error:  # one odd tune must not cost the others
         return f"{type(error).__name__}: {error}"
@@ -124,9 +126,9 @@ def _write_tune(folder: Path, source: Path) -> str | None:
 
 def _as_grid(piece: ParsedPiece) -> GridNotes:
     return GridNotes(
-        onset_step=piece.onset_tick,
-        duration_step=piece.duration_tick,
-        pitch=piece.pitch,
+        onset_step=piece.onset_tick.astype(np.int64),
+        duration_step=piece.duration_tick.astype(np.int64),
+        pitch=piece.pitch.astype(np.int64),
         steps_per_quarter=piece.ticks_per_quarter,
         time_signature=piece.time_signature,
         tempo_qpm=piece.tempo_qpm,

@@ -1,14 +1,17 @@
 """A corpus as given to us: which files, with which content.
 
 A folder's path says nothing about what is in it, so a corpus enters the pipeline as a `CorpusSnapshot`:
-the sorted paths with the SHA-256 of every file. Files are then dealt into buckets, the unit of caching.
+the sorted paths with the SHA-256 of every file, members of archives included. `pipeline_lib.notes.scanning`
+makes one. Files are then dealt into buckets, the unit of caching.
 
 Which bucket a file is in depends on its path, so that a file that was edited stays where it was: one
 changed, new or removed file touches one bucket. (By content it would leave one bucket and enter another.)
 What decides a bucket's result is contents alone: moving a corpus, or renaming a file within its bucket,
 touches none; any other renaming touches two, and since pieces are named by content, nothing is learnt anew.
 
-Paths are relative to the corpus folder and use forward slashes on every system.
+Paths are relative to the corpus folder and use forward slashes on every system; a member of an archive is
+``archive.zip/folder/tune.mid``. Names that are not UTF-8 keep their bytes as surrogates (see
+`os.fsdecode`), and are shown with backslashes.
 """
 
 from __future__ import annotations
@@ -16,62 +19,94 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
-from pipeline_lib.errors import CorpusError
-from pipeline_lib.notes.table import PIECE_ID_LENGTH
+from pipeline_lib.notes.archives import archive_suffix, is_sequential
+from pipeline_lib.notes.table import PIECE_ID_LENGTH, RejectReason
 
-MIDI_SUFFIXES = frozenset({".mid", ".midi", ".kar"})
+MIDI_SUFFIXES = frozenset({".mid", ".midi", ".kar", ".rmi"})
 SCORE_SUFFIXES = frozenset({".abc", ".krn", ".musicxml", ".mxl", ".xml"})
 SOURCE_SUFFIXES = MIDI_SUFFIXES | SCORE_SUFFIXES
-"""Files with these suffixes, in lower or upper case, belong to a corpus; all others are ignored."""
+"""Files with these suffixes, in lower or upper case, belong to a corpus; so do archives of them."""
 
 SNAPSHOT_SCHEMA = pa.schema(
     [
         pa.field("path", pa.string(), nullable=False),
-        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("sha256", pa.string()),
         pa.field("suffix", pa.string(), nullable=False),
         pa.field("n_bytes", pa.int64(), nullable=False),
+        pa.field("reject_reason", pa.string()),
+        pa.field("reject_detail", pa.string()),
     ],
-    metadata={"schema": "snapshot/1"},
+    metadata={"schema": "snapshot/2"},
 )
-"""One row per file of a corpus, sorted by path."""
+"""One row per file of a corpus, sorted by path; without a checksum where the file could not be read."""
 
 _BUCKET_DIGITS = 8
 """Hex digits of the SHA-256 of a file's path that choose its bucket."""
 
+_ARCHIVE_SHELVES = 8
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of a corpus.
+    """One file of a corpus, or one member of an archive.
 
     Parameters
     ----------
     path : str
         Relative to the corpus folder, with forward slashes.
-    sha256 : str
-        Of its content.
+    sha256 : str or None
+        Of its content; None where it could not be read.
     suffix : str
         In lower case, such as ".mid".
     n_bytes : int
-        Its size.
+        Its size, unpacked.
+    archive : str or None
+        Path of the archive that it is a member of.
+    reject_reason, reject_detail : str or None
+        Why it could not be read.
     """
 
     path: str
-    sha256: str
+    sha256: str | None
     suffix: str
     n_bytes: int
+    archive: str | None = None
+    reject_reason: RejectReason | None = None
+    reject_detail: str | None = None
 
     @property
     def piece_id(self) -> str:
         """The name of the piece in it; the same for every copy of the file."""
+        assert self.sha256 is not None, "only files that were read hold pieces"
         return self.sha256[:PIECE_ID_LENGTH]
+
+    def tune_id(self, tune: int) -> str:
+        """The name of one piece of several in it, which are numbered from 1."""
+        return hashlib.sha256(f"{self.sha256}/{tune}".encode()).hexdigest()[:PIECE_ID_LENGTH]
+
+    @property
+    def shown_path(self) -> str:
+        """The path as UTF-8; see `shown`."""
+        return shown(self.path)
+
+    @property
+    def shelf(self) -> str:
+        """What decides its bucket: its path.
+
+        Opening an archive costs its whole list of members, so those are on a few shelves only; on one where
+        the archive has to be read from its beginning each time.
+        """
+        if self.archive is None:
+            return self.path
+        if is_sequential(self.archive):
+            return self.archive
+        return f"{self.archive}/{_number(self.path) % _ARCHIVE_SHELVES}"
 
 
 @dataclass(frozen=True)
@@ -85,7 +120,7 @@ class Bucket:
     root : str
         The corpus folder.
     files : tuple of SourceFile
-        Its files, sorted by path.
+        Its readable files, sorted by path.
     """
 
     index: int
@@ -94,7 +129,7 @@ class Bucket:
 
     def cache_value(self) -> dict[str, Any]:
         """All that decides the bucket's notes: contents and kinds of its files, not where they are."""
-        contents = sorted({(f.sha256, f.suffix) for f in self.files})
+        contents = sorted({(str(f.sha256), f.suffix) for f in self.files})
         return {"index": self.index, "contents": [list(pair) for pair in contents]}
 
 
@@ -105,20 +140,25 @@ class CorpusSnapshot:
     Parameters
     ----------
     root : str
-        The corpus folder.
+        The corpus folder, absolute.
     name : str
         Its last part, such as "ryans-mammoth".
     files : tuple of SourceFile
         Sorted by path.
+    ignored : mapping of str to int
+        How many files of other suffixes there were, which are no part of the corpus.
     """
 
     root: str
     name: str
     files: tuple[SourceFile, ...]
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
     def cache_value(self) -> list[list[str]]:
         """Paths and contents, as JSON; not the folder, so that a moved corpus is the same corpus."""
-        return [[f.path, f.sha256] for f in self.files]
+        return [
+            [f.shown_path, f.sha256 or f"{f.reject_reason}: {f.reject_detail}"] for f in self.files
+        ]
 
     @property
     def sha256(self) -> str:
@@ -126,39 +166,27 @@ class CorpusSnapshot:
         return hashlib.sha256(json.dumps(self.cache_value()).encode()).hexdigest()
 
     def buckets(self, n_shards: int) -> tuple[Bucket, ...]:
-        """The files dealt into at most `n_shards` buckets by path; empty buckets are left out."""
+        """The readable files dealt into at most `n_shards` buckets; empty buckets are left out."""
         dealt: dict[int, list[SourceFile]] = {}
         for file in self.files:
-            path_sha256 = hashlib.sha256(file.path.encode()).hexdigest()
-            dealt.setdefault(int(path_sha256[:_BUCKET_DIGITS], 16) % n_shards, []).append(file)
+            if file.sha256 is not None:
+                dealt.setdefault(_number(file.shelf) % n_shards, []).append(file)
         return tuple(Bucket(i, self.root, tuple(dealt[i])) for i in sorted(dealt))
 
 
-def scan_corpus(root: Path, progress: Callable[[int, int], None] | None = None) -> CorpusSnapshot:
-    """List and hash the music files in a folder and the folders in it.
+def _number(path: str) -> int:
+    """A number that depends on nothing but the path."""
+    return int(hashlib.sha256(os.fsencode(path)).hexdigest()[:_BUCKET_DIGITS], 16)
 
-    Hidden files and folders (names starting with a dot) are ignored.
 
-    Parameters
-    ----------
-    root : Path
-        The corpus folder.
-    progress : callable, optional
-        Called with (files hashed, files in all) after each file.
+def shown(path: str) -> str:
+    """A path as UTF-8; bytes that are not are shown in hexadecimal."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
-    Raises
-    ------
-    CorpusError
-        The folder is missing, is no folder, or holds no file with one of `SOURCE_SUFFIXES`; or a name is
-        not UTF-8.
-    """
-    paths = list_sources(root)
-    files = []
-    for path in paths:
-        files.append(_source_file(root, path))
-        if progress is not None:
-            progress(len(files), len(paths))
-    return CorpusSnapshot(str(root), root.resolve().name, tuple(files))
+
+def file_suffix(path: str) -> str:
+    """A path's suffix in lower case; of an archive all of it, such as ".tar.gz"."""
+    return archive_suffix(path) or os.path.splitext(path)[1].lower()
 
 
 def snapshot_table(snapshot: CorpusSnapshot) -> pa.Table:
@@ -166,78 +194,5 @@ def snapshot_table(snapshot: CorpusSnapshot) -> pa.Table:
     columns = {
         field.name: [getattr(f, field.name) for f in snapshot.files] for field in SNAPSHOT_SCHEMA
     }
+    columns["path"] = [f.shown_path for f in snapshot.files]
     return pa.table(columns, schema=SNAPSHOT_SCHEMA)
-
-
-def snapshot_files(table: pa.Table) -> tuple[SourceFile, ...]:
-    """Inverse of `snapshot_table`, without the folder."""
-    return tuple(SourceFile(**row) for row in table.to_pylist())
-
-
-def list_sources(root: Path) -> list[Path]:
-    """The music files in a folder and the folders in it, sorted by relative path; none is opened.
-
-    Raises
-    ------
-    CorpusError
-        As for `scan_corpus`.
-    """
-    visible = _visible_files(root)
-    paths = [p for p in visible if p.suffix.lower() in SOURCE_SUFFIXES]
-    if not paths:
-        raise CorpusError(
-            f"no music files in this folder; it holds {_count_by_suffix(visible)}",
-            path=root,
-            remedy=f"put files there that end in {', '.join(sorted(SOURCE_SUFFIXES))}, "
-            "or name another folder",
-        )
-    for path in (root.absolute(), *paths):
-        _refuse_unless_utf8(path)
-    return paths
-
-
-def _refuse_unless_utf8(path: Path) -> None:
-    """Paths go into tables, keys and pages, all of which are UTF-8."""
-    readable = os.fsencode(path).decode("utf-8", "backslashreplace")
-    if readable != str(path):
-        raise CorpusError(
-            f"the name {Path(readable).name!r} is not UTF-8",
-            path=readable,
-            remedy="rename it, or move it out of the corpus folder",
-        )
-
-
-def _visible_files(root: Path) -> list[Path]:
-    """All files under `root` without hidden ones, sorted by relative posix path."""
-    if not root.is_dir():
-        problem = (
-            "the corpus is not a folder" if root.exists() else "there is no such corpus folder"
-        )
-        raise CorpusError(
-            problem, path=root, remedy="name a folder of MIDI or score files, such as data/raw/mine"
-        )
-    relative = (p.relative_to(root) for p in root.rglob("*"))
-    shown = (p for p in relative if not any(part.startswith(".") for part in p.parts))
-    return [root / p for p in sorted(shown, key=lambda p: p.as_posix()) if (root / p).is_file()]
-
-
-def _count_by_suffix(paths: list[Path]) -> str:
-    counts = Counter(p.suffix.lower() or "no suffix" for p in paths)
-    return ", ".join(f"{n} × {suffix}" for suffix, n in counts.most_common()) or "no files at all"
-
-
-def _source_file(root: Path, path: Path) -> SourceFile:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CorpusError(
-            f"cannot read a file ({error.strerror})",
-            path=path,
-            remedy="make it readable, or move it out of the corpus folder",
-        ) from None
-    return SourceFile(
-        path=path.relative_to(root).as_posix(),
-        sha256=hashlib.sha256(data).hexdigest(),
-        suffix=path.suffix.lower(),
-        n_bytes=len(data),
-    )

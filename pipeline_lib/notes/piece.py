@@ -7,15 +7,17 @@ both parsers what is believed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline_lib.notes.table import RejectReason
+from pipeline_lib.notes.tempos import NO_TEMPO, TempoChanges
 
-DEFAULT_TEMPO_QPM = 120.0
-"""What MIDI prescribes where a file has no tempo."""
 DEFAULT_TIME_SIGNATURE = "4/4"
 DEFAULT_VELOCITY = 80
 """For scores and for what we write: mezzo-forte."""
@@ -26,14 +28,13 @@ MAX_NOTES = 2_000_000
 
 _MAX_TRACK = 2**16 - 1
 _MAX_PITCH = 127
-_SANE_TEMPO_QPM = (5.0, 1000.0)
 _MAX_BEATS = 64
 _BEAT_UNITS = (1, 2, 4, 8, 16, 32, 64)
 _MAJOR_KEYS = ["Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#"]
 _MINOR_KEYS = ["Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#"]
 _MAX_SHARPS = 7
 
-IntArray = NDArray[np.int64]
+IntArray = NDArray[np.integer]
 
 
 class RejectedFile(Exception):  # noqa: N818 - not an error: it becomes a row of the piece table
@@ -55,77 +56,149 @@ class RejectedFile(Exception):  # noqa: N818 - not an error: it becomes a row of
         return f"{self.reason}: {self.detail}"
 
 
+@dataclass(frozen=True)
+class TrackInfo:
+    """What a piece says about one of its tracks.
+
+    Parameters
+    ----------
+    name : str or None
+        As the file has it, without outer blanks; None where it has none.
+    program : int
+        General MIDI program, 0–127.
+    is_drum : bool
+    """
+
+    name: str | None = None
+    program: int = 0
+    is_drum: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class ParsedPiece:
-    """The notes of one file in its own resolution, sorted by onset, track, pitch.
+    """The notes of one piece in its own resolution, sorted by onset, track, pitch, then as in the file.
 
     Its numbers fit the note table: making one of numbers that do not raises `RejectedFile`.
 
     Parameters
     ----------
-    track, program, pitch, velocity : int64 arrays, shape (n_notes,)
-        `track` counts from 0; the others are 0–127.
-    is_drum : bool array, shape (n_notes,)
-    onset_tick, duration_tick : int64 arrays, shape (n_notes,)
+    track, pitch, velocity : integer arrays, shape (n_notes,)
+        `track` counts from 0 and indexes `tracks`; the others are 0–127.
+    onset_tick, duration_tick : integer arrays, shape (n_notes,)
         Ticks from the start of the piece; durations are positive.
+    tracks : tuple of TrackInfo
+        Tracks with or without notes.
     ticks_per_quarter : int
         Ticks in a quarter note.
-    tempo_qpm : float
-        The first tempo, in quarter notes per minute.
-    time_signature : str
-        The first metre, such as "6/8".
-    key_signature : str or None
-        The first key, such as "G major", where the file has one.
-    n_tracks : int
-        Tracks with or without notes.
+    tempos : TempoChanges
+    time_signatures : tuple of (onset_tick, time_signature)
+        Every change of metre, such as ``(0, "6/8")``.
+    key_signatures : tuple of (onset_tick, key_signature)
+        Every change of key, such as ``(0, "G major")``.
+    n_unended : int
+        Notes that begin and never end; they are not among the notes.
+    n_zero_length : int
+        Notes that end as they begin; they are not among the notes.
+    repair : str or None
+        What had to be mended before the file could be read.
     """
 
     track: IntArray
-    program: IntArray
-    is_drum: NDArray[np.bool_]
     pitch: IntArray
     velocity: IntArray
     onset_tick: IntArray
     duration_tick: IntArray
+    tracks: tuple[TrackInfo, ...]
     ticks_per_quarter: int
-    tempo_qpm: float
-    time_signature: str
-    key_signature: str | None
-    n_tracks: int
+    tempos: TempoChanges = NO_TEMPO
+    time_signatures: tuple[tuple[int, str], ...] = ()
+    key_signatures: tuple[tuple[int, str], ...] = ()
+    n_unended: int = 0
+    n_zero_length: int = 0
+    repair: str | None = None
 
     def __post_init__(self) -> None:
         if len(self) > MAX_NOTES:
             raise RejectedFile(RejectReason.TOO_LARGE, f"{len(self)} notes")
-        if self.n_tracks > _MAX_TRACK:
-            raise RejectedFile(RejectReason.TOO_LARGE, f"{self.n_tracks} tracks")
-        if not 0 <= self.pitch.min(initial=0) <= self.pitch.max(initial=0) <= _MAX_PITCH:
+        if len(self.tracks) > _MAX_TRACK:
+            raise RejectedFile(RejectReason.TOO_LARGE, f"{len(self.tracks)} tracks")
+        if not len(self):
+            return
+        if not 0 <= self.pitch.min() <= self.pitch.max() <= _MAX_PITCH:
             raise RejectedFile(RejectReason.MALFORMED, f"pitches outside 0-{_MAX_PITCH}")
-        # Ticks that a parser counted in 32 bits come out negative where they wrapped around.
-        earliest = min(self.onset_tick.min(initial=0), self.duration_tick.min(initial=1) - 1)
-        if earliest < 0 or (self.onset_tick + self.duration_tick).max(initial=0) > MAX_TICK:
+        # Ticks that a parser counted in 32 bits come out negative where they wrapped around. Notes are sorted
+        # by onset.
+        if self.onset_tick[0] < 0 or self.duration_tick.min() < 1 or self.end_tick > MAX_TICK:
             raise RejectedFile(RejectReason.TOO_LARGE, f"lasts longer than {MAX_TICK} ticks")
 
     def __len__(self) -> int:
         return len(self.pitch)
 
     @property
+    def program(self) -> IntArray:
+        """Each note's program, shape (n_notes,)."""
+        return np.array([t.program for t in self.tracks], np.int64)[self.track]
+
+    @property
+    def is_drum(self) -> NDArray[np.bool_]:
+        """Whether each note is percussion, shape (n_notes,)."""
+        return np.array([t.is_drum for t in self.tracks], bool)[self.track]
+
+    @property
+    def tempo_qpm(self) -> float:
+        """The first tempo, in quarter notes per minute."""
+        return self.tempos.first_qpm
+
+    @property
+    def time_signature(self) -> str:
+        """The first metre."""
+        return self.time_signatures[0][1] if self.time_signatures else DEFAULT_TIME_SIGNATURE
+
+    @property
+    def key_signature(self) -> str | None:
+        """The first key, where the piece states one."""
+        return self.key_signatures[0][1] if self.key_signatures else None
+
+    @cached_property
+    def end_tick(self) -> int:
+        """Where the last note ends; 0 without notes."""
+        return int(np.add(self.onset_tick, self.duration_tick, dtype=np.int64).max(initial=0))
+
+    @property
     def duration_quarter(self) -> float:
         """From the start of the piece to the end of its last note, in quarter notes."""
-        end_tick = int((self.onset_tick + self.duration_tick).max(initial=0))
-        return end_tick / self.ticks_per_quarter
+        return self.end_tick / self.ticks_per_quarter
+
+    @property
+    def duration_sec(self) -> float:
+        """The same in seconds, through all changes of tempo."""
+        return self.tempos.seconds_until(self.end_tick, self.ticks_per_quarter)
 
 
-def believed_tempo(tempo_qpm: float) -> float:
-    """`tempo_qpm` if music can have it, else the default."""
-    slowest, fastest = _SANE_TEMPO_QPM
-    return tempo_qpm if slowest <= tempo_qpm <= fastest else DEFAULT_TEMPO_QPM
+def time_signature_name(beats: int, unit: int) -> str | None:
+    """Such as "6/8"; None where music cannot be barred like that."""
+    return f"{beats}/{unit}" if 1 <= beats <= _MAX_BEATS and unit in _BEAT_UNITS else None
 
 
-def believed_time_signature(beats: int, unit: int) -> str:
-    """Such as "6/8"; the default where music cannot be barred like that."""
-    if 1 <= beats <= _MAX_BEATS and unit in _BEAT_UNITS:
-        return f"{beats}/{unit}"
-    return DEFAULT_TIME_SIGNATURE
+def changes_only(states: Iterable[tuple[int, str | None]]) -> tuple[tuple[int, str], ...]:
+    """What a piece states about its metre or key, reduced to the changes.
+
+    Parameters
+    ----------
+    states : iterable of (onset_tick, value)
+        In any order; None stands for what is not believed. Of several at one tick the last counts.
+
+    Returns
+    -------
+    tuple of (onset_tick, value)
+        Sorted; no value repeats the one before it.
+    """
+    latest = {tick: value for tick, value in sorted(states, key=itemgetter(0)) if value is not None}
+    changes: list[tuple[int, str]] = []
+    for tick, value in latest.items():
+        if not changes or changes[-1][1] != value:
+            changes.append((tick, value))
+    return tuple(changes)
 
 
 def key_name(sharps: int, minor: bool) -> str | None:

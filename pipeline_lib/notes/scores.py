@@ -9,8 +9,10 @@ Conventions:
   signs, the notes are taken as written.
 - Tied notes become one note. Grace notes have no duration and are dropped, as are chord symbols and
   unpitched percussion.
-- Of a file with several tunes (ABC), the first is read.
+- Each tune of a file with several (ABC) is a piece of its own, and read on its own: a broken one costs no
+  other. The fields before the first tune (`M:`, `L:` and the like) count for all that do not say otherwise.
 - One part is one track. All notes get the same velocity.
+- Changes of tempo, metre and key are where they are played, after repeats are expanded.
 - The resolution is the smallest multiple of 480 ticks per quarter that holds every onset and duration
   exactly, triplets included. Only where there is none within MIDI's bounds are ticks rounded.
 - Modes that MIDI does not know get the major key with the same signature: D dorian is "C major".
@@ -18,29 +20,34 @@ Conventions:
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline_lib.notes.archives import MAX_FILE_BYTES, too_large
 from pipeline_lib.notes.piece import (
-    DEFAULT_TEMPO_QPM,
-    DEFAULT_TIME_SIGNATURE,
     DEFAULT_VELOCITY,
     ParsedPiece,
     RejectedFile,
-    believed_tempo,
-    believed_time_signature,
+    TrackInfo,
+    changes_only,
     key_name,
+    time_signature_name,
 )
 from pipeline_lib.notes.table import RejectReason
+from pipeline_lib.notes.tempos import TempoChanges, tempo_changes
 
+_HEADER_FIELD = re.compile(r"[A-JL-WYZ]:")
+"""Every field but `K:`, which ends the header of a tune, and `X:`, which begins one."""
 _TEXT_FORMATS = {".abc": "abc", ".krn": "humdrum"}
 _XML_MARK = rb"<score-(partwise|timewise)"
 _MARKS = {
@@ -60,7 +67,7 @@ _MAX_DENOMINATOR = 65_535
 """music21 holds times as binary floats or as fractions up to this denominator."""
 
 
-def read_score(data: bytes, suffix: str) -> ParsedPiece:
+def read_scores(data: bytes, suffix: str) -> tuple[ParsedPiece | RejectedFile, ...]:
     """Read an ABC, kern or MusicXML file.
 
     Parameters
@@ -70,16 +77,27 @@ def read_score(data: bytes, suffix: str) -> ParsedPiece:
     suffix : str
         Its suffix in lower case, which tells music21 the format.
 
+    Returns
+    -------
+    tuple of ParsedPiece or RejectedFile
+        One for each piece in the file, in its order; a piece of several that cannot be used has the
+        reason in its place.
+
     Raises
     ------
     RejectedFile
-        It cannot be used.
+        The file cannot be used, or not the one piece in it.
     """
-    return score_to_piece(load_score(data, suffix))
+    _check_kind(data, suffix)
+    tunes = _tunes(_decoded(data)) if suffix == ".abc" else []
+    if len(tunes) < 2:
+        scores = load_scores(data, suffix)
+        return tuple(score_to_piece(score) for score in scores)
+    return tuple(_read_tune(tune) for tune in tunes)
 
 
-def load_score(data: bytes, suffix: str) -> Any:
-    """The first score in a file, as a `music21.stream.Score`; parameters as in `read_score`.
+def load_scores(data: bytes, suffix: str) -> list[Any]:
+    """The scores in a file, each a `music21.stream.Score`; parameters as in `read_scores`.
 
     Raises
     ------
@@ -88,22 +106,65 @@ def load_score(data: bytes, suffix: str) -> Any:
     """
     from music21 import stream
 
+    _check_kind(data, suffix)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            parsed = _parse(data, suffix)
+        except MemoryError:
+            raise
+        except Exception as error:  # music21 raises nearly everything on bad input
+            detail = f"{type(error).__name__}: {error}"
+            raise RejectedFile(RejectReason.MALFORMED, detail) from None
+    found = parsed.scores if isinstance(parsed, stream.Opus) else [parsed]
+    scores = [score for score in found if isinstance(score, stream.Score)]
+    if not scores:
+        raise RejectedFile(RejectReason.NOT_MUSIC, "music21 finds no score in it")
+    return scores
+
+
+def _check_kind(data: bytes, suffix: str) -> None:
     if not data:
         raise RejectedFile(RejectReason.EMPTY_FILE, "0 bytes")
     # XML may come in UTF-16, where every other byte of a tag is zero.
     if not re.search(_MARKS[suffix], data.replace(b"\0", b"")):
         raise RejectedFile(RejectReason.NOT_MUSIC, f"lacks what every {suffix} file has")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            parsed = _parse(data, suffix)
-        except Exception as error:  # music21 raises nearly everything on bad input
-            detail = f"{type(error).__name__}: {error}"
-            raise RejectedFile(RejectReason.MALFORMED, detail) from None
-    score = next(iter(parsed.scores), None) if isinstance(parsed, stream.Opus) else parsed
-    if not isinstance(score, stream.Score):
-        raise RejectedFile(RejectReason.NOT_MUSIC, "music21 finds no score in it")
-    return score
+    if suffix == ".mxl":
+        _check_unpacked_size(data)
+
+
+def _check_unpacked_size(data: bytes) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            n_bytes = sum(member.file_size for member in archive.infolist())
+    except zipfile.BadZipFile as error:
+        raise RejectedFile(RejectReason.MALFORMED, f"compressed score: {error}") from None
+    if n_bytes > MAX_FILE_BYTES:
+        raise too_large(n_bytes)
+
+
+def _tunes(text: str) -> list[str]:
+    """The tunes of an ABC file, each with the fields of the file's header.
+
+    A tune has to begin with its number. The file's fields come next, so that the tune's own override them.
+    """
+    header, *tunes = re.split(r"^(?=X:)", text, flags=re.MULTILINE)
+    shared = [line for line in header.splitlines() if _HEADER_FIELD.match(line)]
+    lines = [tune.splitlines() for tune in tunes]
+    return ["\n".join([number, *shared, *rest]) for number, *rest in lines]
+
+
+def _read_tune(text: str) -> ParsedPiece | RejectedFile:
+    """One tune of several: whatever is wrong with it must not cost the others."""
+    try:
+        (score, *_) = load_scores(text.encode(), ".abc")
+        return score_to_piece(score)
+    except RejectedFile as rejected:
+        return rejected
+    except MemoryError:
+        raise
+    except Exception as error:
+        return RejectedFile(RejectReason.MALFORMED, f"{type(error).__name__}: {error}")
 
 
 def _parse(data: bytes, suffix: str) -> Any:
@@ -131,29 +192,24 @@ def score_to_piece(score: Any) -> ParsedPiece:
         warnings.simplefilter("ignore")
         played = _expand_repeats(score).stripTies()
         notes = [
-            (onset, index, pitch, duration, program)
+            (onset, index, pitch, duration)
             for index, part in enumerate(played.parts)
-            for onset, pitch, duration, program in _part_notes(part)
+            for onset, pitch, duration in _part_notes(part)
         ]
         notes.sort(key=lambda note: note[:3])
-        flat = played.flatten()
         ticks_per_quarter = _exact_resolution([t for n in notes for t in (n[0], n[3])])
-        columns = [list(column) for column in zip(*notes, strict=True)] or [[]] * 5
-        onset_quarter, track, pitch, duration_quarter, program = columns
+        columns = [list(column) for column in zip(*notes, strict=True)] or [[]] * 4
+        onset_quarter, track, pitch, duration_quarter = columns
         onset_tick, duration_tick = _to_ticks(onset_quarter, duration_quarter, ticks_per_quarter)
         return ParsedPiece(
             track=np.array(track, np.int64),
-            program=np.array(program, np.int64),
-            is_drum=np.zeros(len(notes), bool),
             pitch=np.array(pitch, np.int64),
             velocity=np.full(len(notes), DEFAULT_VELOCITY, np.int64),
             onset_tick=onset_tick,
             duration_tick=duration_tick,
+            tracks=tuple(_track_info(part) for part in played.parts),
             ticks_per_quarter=ticks_per_quarter,
-            tempo_qpm=_first_tempo_qpm(flat),
-            time_signature=_first_time_signature(flat),
-            key_signature=_first_key(flat),
-            n_tracks=len(played.parts),
+            **_changes(played.flatten(), ticks_per_quarter),
         )
 
 
@@ -166,19 +222,23 @@ def _expand_repeats(score: Any) -> Any:
         return score
 
 
-def _part_notes(part: Any) -> Iterator[tuple[Fraction, int, Fraction, int]]:
-    """Onset, pitch, duration (in quarter notes) and program of every sounding note of a part."""
-    from music21 import harmony
-
+def _track_info(part: Any) -> TrackInfo:
     instrument = part.getInstrument(returnDefault=False)
     program = (instrument and instrument.midiProgram) or 0
+    return TrackInfo((part.partName or "").strip() or None, program)
+
+
+def _part_notes(part: Any) -> Iterator[tuple[Fraction, int, Fraction]]:
+    """Onset, pitch and duration (in quarter notes) of every sounding note of a part."""
+    from music21 import harmony
+
     for element in part.flatten().notes:
         if element.duration.isGrace or isinstance(element, harmony.Harmony):
             continue
         duration = _fraction(element.quarterLength)
         for pitch in element.pitches if duration > 0 else ():
             # Not `pitch.midi`, which moves what is out of range by octaves.
-            yield _fraction(element.offset), round(pitch.ps), duration, program
+            yield _fraction(element.offset), round(pitch.ps), duration
 
 
 def _fraction(quarters: float | Fraction) -> Fraction:
@@ -202,25 +262,42 @@ def _to_ticks(
     return onset, np.maximum(offset - onset, 1)
 
 
-def _first_tempo_qpm(flat: Any) -> float:
-    for mark in flat.getElementsByClass("MetronomeMark"):
-        tempo_qpm = mark.getQuarterBPM()
-        if tempo_qpm is not None:
-            return believed_tempo(float(tempo_qpm))
-    return DEFAULT_TEMPO_QPM
+def _changes(flat: Any, ticks_per_quarter: int) -> dict[str, Any]:
+    """Every change of tempo, metre and key, as fields of a ParsedPiece."""
+
+    def changes(kind: str, value: Callable[[Any], Any]) -> Any:
+        marks = flat.getElementsByClass(kind)
+        states = ((round(_fraction(m.offset) * ticks_per_quarter), value(m)) for m in marks)
+        return changes_only(states)
+
+    return {
+        "tempos": _tempos(flat, ticks_per_quarter),
+        "time_signatures": changes(
+            "TimeSignature", lambda m: time_signature_name(m.numerator, m.denominator)
+        ),
+        # A bare signature has no mode; where a key stands beside it, that says more, and comes last.
+        "key_signatures": changes_only(
+            (round(_fraction(k.offset) * ticks_per_quarter), _key(k))
+            for k in sorted(
+                flat.getElementsByClass("KeySignature"), key=lambda k: hasattr(k, "mode")
+            )
+        ),
+    }
 
 
-def _first_time_signature(flat: Any) -> str:
-    metre = flat.getElementsByClass("TimeSignature").first()
-    if metre is None:
-        return DEFAULT_TIME_SIGNATURE
-    return believed_time_signature(metre.numerator, metre.denominator)
+def _tempos(flat: Any, ticks_per_quarter: int) -> TempoChanges:
+    marks = flat.getElementsByClass("MetronomeMark")
+    stated = [(mark.offset, mark.getQuarterBPM()) for mark in marks]
+    known = [(offset, tempo_qpm) for offset, tempo_qpm in stated if tempo_qpm is not None]
+    return tempo_changes(
+        [round(_fraction(offset) * ticks_per_quarter) for offset, _ in known],
+        [tempo_qpm for _, tempo_qpm in known],
+    )
 
 
-def _first_key(flat: Any) -> str | None:
-    # A bare signature has no attribute `mode`; where a key stands beside it, that says more.
-    signatures = flat.getElementsByClass("KeySignature")
-    key = min(signatures, key=lambda k: (k.offset, not hasattr(k, "mode")), default=None)
-    if key is None or key.sharps is None:
+def _key(signature: Any) -> str | None:
+    if signature.sharps is None:
         return None
-    return key_name(key.sharps, minor=getattr(key, "mode", None) in ("minor", "aeolian"))
+    return key_name(
+        signature.sharps, minor=getattr(signature, "mode", None) in ("minor", "aeolian")
+    )

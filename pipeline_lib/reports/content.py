@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline_lib.notes.catalogue import CorpusCounts
 from pipeline_lib.notes.grid import GridNotes
 
 
@@ -39,10 +40,8 @@ class CorpusSummary:
     Parameters
     ----------
     name : str
-    n_files, n_accepted, n_rejected, n_duplicates : int
-        ``n_files`` is the sum of the other three.
-    n_notes : int
-        In accepted pieces.
+    counts : CorpusCounts
+        Files, pieces, notes, and what was found out about them.
     n_pieces_by_split : dict
         "train", "valid" and "test" to their numbers of pieces.
     vocab_size : int
@@ -51,15 +50,11 @@ class CorpusSummary:
         Share of the test targets, 0 to 1, that were left out of every score because their token was never
         seen often enough in training.
     rejects : tuple of Reject
-        Every one of the ``n_rejected``.
+        Rejected pieces; not all where there are very many.
     """
 
     name: str
-    n_files: int
-    n_accepted: int
-    n_rejected: int
-    n_duplicates: int
-    n_notes: int
+    counts: CorpusCounts
     n_pieces_by_split: dict[str, int]
     vocab_size: int
     unknown_share: float

@@ -5,19 +5,19 @@ Every piece is wrapped in a start and an end token, so that a model can learn ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline_lib.config import TokenConfig
 from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.notes.table import Split
+from pipeline_lib.tokens.lines import TokenLines
 from pipeline_lib.tokens.note_tokens import decode_tokens, encode_notes, quantise_ticks
 from pipeline_lib.tokens.vocabulary import END, START, UNKNOWN_ID, Vocabulary
 
@@ -40,10 +40,16 @@ TOKEN_PIECE_SCHEMA = pa.schema(
         pa.field("time_signature", pa.string(), nullable=False),
         pa.field("tempo_qpm", pa.float64(), nullable=False),
         pa.field("key_signature", pa.string()),
+        pa.field("augmented_semitones", pa.int8(), nullable=False),
     ],
-    metadata={"schema": "token_pieces/1"},
+    metadata={"schema": "token_pieces/2"},
 )
-"""One row per piece: where its tokens lie in the flat array, start and end token included."""
+"""One row per piece: where its tokens lie in the flat array, start and end token included.
+
+A train piece has a further row for every other key that it is learnt in: ``augmented_semitones`` up.
+"""
+
+_KEPT_COLUMNS = ("time_signature", "tempo_qpm", "key_signature", "augmented_semitones")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,15 +76,19 @@ class TokenCorpus:
         return token_ids
 
     def spans(self, split: Split) -> NDArray[np.int64]:
-        """Start and length of each piece of a split, shape (n_pieces, 2)."""
+        """Start and length of each piece of a split in every key it is in, shape (n_lines, 2)."""
         chosen = np.array(self.pieces.column("split").to_pylist()) == split.value
         starts = self.pieces.column("start").to_numpy()
         lengths = self.pieces.column("length").to_numpy()
         return np.stack([starts, lengths], axis=1)[chosen]
 
     def rows(self, split: Split) -> list[dict[str, Any]]:
-        """The rows of a split's pieces, in the order of `spans`."""
-        return [row for row in self.pieces.to_pylist() if row["split"] == split.value]
+        """The rows of a split's pieces, each in its own key only."""
+        return [
+            row
+            for row in self.pieces.to_pylist()
+            if row["split"] == split.value and not row["augmented_semitones"]
+        ]
 
     def excerpt(
         self, row: dict[str, Any], start: int, stop: int, steps_per_quarter: int
@@ -99,60 +109,64 @@ class TokenCorpus:
         )
 
 
-def encode_piece(
-    notes: Mapping[str, NDArray[Any]], ticks_per_quarter: int, config: TokenConfig
-) -> list[str]:
-    """The tokens of one piece, all tracks but drums merged into one line.
+def encode_piece(notes: PieceNotes, steps_per_quarter: int, max_duration_quarter: int) -> list[str]:
+    """The tokens of one piece's selected notes, all tracks merged into one line.
 
     Parameters
     ----------
-    notes : mapping of str to arrays, each of shape (n_notes,)
-        The columns ``is_drum``, ``pitch``, ``onset_tick`` and ``duration_tick`` of the note table.
-    ticks_per_quarter : int
-    config : TokenConfig
+    notes : PieceNotes
+    steps_per_quarter : int
+        The grid that onsets and ends are rounded to.
+    max_duration_quarter : int
+        As for `encode_notes`.
     """
-    pitched = ~notes["is_drum"]
-    onset_tick = notes["onset_tick"][pitched].astype(np.int64)
-    offset_tick = onset_tick + notes["duration_tick"][pitched]
-    pitch = notes["pitch"][pitched].astype(np.int64)
-    onset = quantise_ticks(onset_tick, ticks_per_quarter, config.steps_per_quarter)
-    offset = quantise_ticks(offset_tick, ticks_per_quarter, config.steps_per_quarter)
-    order = np.lexsort((pitch, onset))
+    per_quarter = notes.ticks_per_quarter
+    offset_tick = notes.onset_tick.astype(np.int64) + notes.duration_tick
+    onset = quantise_ticks(notes.onset_tick, per_quarter, steps_per_quarter)
+    offset = quantise_ticks(offset_tick, per_quarter, steps_per_quarter)
+    order = np.lexsort((notes.pitch, onset))
     duration = np.maximum(offset - onset, 1)
-    grid = GridNotes(onset[order], duration[order], pitch[order], config.steps_per_quarter)
-    return encode_notes(grid, config.max_duration_quarter)
+    pitch = notes.pitch.astype(np.int64)
+    grid = GridNotes(onset[order], duration[order], pitch[order], steps_per_quarter)
+    return encode_notes(grid, max_duration_quarter)
 
 
 def build_corpus(
-    pieces: Sequence[dict[str, Any]], tokens: Sequence[Sequence[str]], vocabulary: Vocabulary
+    pieces: Sequence[dict[str, Any]], lines: TokenLines, vocabulary: Vocabulary
 ) -> TokenCorpus:
     """Wrap, encode and join the pieces.
 
     Parameters
     ----------
     pieces : sequence of dict
-        Rows of the piece table, one per entry of `tokens`.
-    tokens : sequence of token sequences
+        One per piece: the columns of `TOKEN_PIECE_SCHEMA` that the piece table has, and ``line``, the name
+        of its line.
+    lines : TokenLines
     vocabulary : Vocabulary
     """
-    wrapped = [[START, *piece, END] for piece in tokens]
-    encoded = [vocabulary.encode(piece) for piece in wrapped]
-    lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
-    columns = ("piece_id", "split", "time_signature", "tempo_qpm", "key_signature")
+    texts = [START, END, *lines.texts]
+    start, end = np.int32(0), np.int32(1)
+    wrapped = [np.concatenate([[start], lines[row["line"]] + 2, [end]]) for row in pieces]
+    lengths = np.array([len(line) for line in wrapped], dtype=np.int64)
+    position = np.concatenate([np.empty(0, np.int32), *wrapped]).astype(np.int32)
+    token_id = vocabulary.encode(texts)[position]
+    flat = pa.table(
+        {
+            "token_id": token_id,
+            "token": pa.DictionaryArray.from_arrays(pa.array(position), pa.array(texts)),
+        },
+        schema=TOKEN_SCHEMA,
+    )
+    starts = np.cumsum(lengths) - lengths
+    unknown_before = np.append(0, np.cumsum(token_id == UNKNOWN_ID))
+    columns = ("piece_id", "split", *_KEPT_COLUMNS)
     piece_table = pa.table(
         {
             **{name: [row[name] for row in pieces] for name in columns},
-            "start": np.cumsum(lengths) - lengths,
+            "start": starts,
             "length": lengths,
-            "n_unknown": [int((ids == UNKNOWN_ID).sum()) for ids in encoded],
+            "n_unknown": unknown_before[starts + lengths] - unknown_before[starts],
         }
-    )
-    flat = pa.table(
-        {
-            "token_id": np.concatenate(encoded),
-            "token": pa.array(chain.from_iterable(wrapped)).dictionary_encode(),
-        },
-        schema=TOKEN_SCHEMA,
     )
     piece_table = piece_table.select(TOKEN_PIECE_SCHEMA.names).cast(TOKEN_PIECE_SCHEMA)
     return TokenCorpus(flat, piece_table, vocabulary)

@@ -15,8 +15,9 @@ gives that line back exactly: ``encode(decode(tokens)) == tokens``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.grid import GridNotes
 
 PITCH, CHORD, REST = "Pitch", "Chord", "Rest"
+
+_MAX_PITCH = 127
 
 
 def quantise_ticks(
@@ -45,19 +48,24 @@ def encode_notes(notes: GridNotes, max_duration_quarter: int) -> list[str]:
     max_duration_quarter : int
         Longest duration of one token; longer notes are followed by rests, longer rests are divided.
     """
-    longest = max_duration_quarter * notes.steps_per_quarter
-    onsets, first = np.unique(notes.onset_step, return_index=True)
-    ends = np.append(onsets, notes.end_step)[1:]
-    bounds = np.append(first, len(notes))[1:]
+    if not len(notes):
+        return []
+    steps_per_quarter = notes.steps_per_quarter
+    longest = max_duration_quarter * steps_per_quarter
+    onset, first = np.unique(notes.onset_step, return_index=True)
+    until_next = np.diff(onset, append=notes.end_step)
+    sounding = np.maximum.reduceat(notes.duration_step, first)
+    duration = np.minimum(np.minimum(sounding, until_next), longest)
+    rest_before = np.diff(onset, prepend=0)
+    rest_before[1:] -= duration[:-1]
+    pitches = notes.pitch.tolist()
+    bounds = [*first.tolist(), len(pitches)]
     tokens: list[str] = []
-    now = 0
-    for onset, next_onset, start, stop in zip(onsets, ends, first, bounds, strict=True):
-        tokens += _rests(int(onset) - now, longest, notes.steps_per_quarter)
-        sounding = int(notes.duration_step[start:stop].max())
-        duration = min(sounding, int(next_onset - onset), longest)
-        pitches = sorted(set(notes.pitch[start:stop].tolist()))
-        tokens.append(_note_token(pitches, duration, notes.steps_per_quarter))
-        now = int(onset) + duration
+    for n, (rest, steps) in enumerate(zip(rest_before.tolist(), duration.tolist(), strict=True)):
+        if rest:
+            tokens += _rests(rest, longest, steps_per_quarter)
+        chord = tuple(pitches[bounds[n] : bounds[n + 1]])
+        tokens.append(_note_token(chord, steps, steps_per_quarter))
     return tokens
 
 
@@ -116,10 +124,24 @@ def parse_token(token: str, steps_per_quarter: int) -> tuple[list[int], int]:
     return pitches, int(duration)
 
 
-def _note_token(pitches: Sequence[int], duration_step: int, steps_per_quarter: int) -> str:
-    kind = PITCH if len(pitches) == 1 else CHORD
-    duration = Fraction(duration_step, steps_per_quarter)
+def transpose_token(token: str, semitones: int) -> str | None:
+    """A token in another key; None where a pitch would leave 0–127. Rests stay as they are."""
+    name, _, duration = token.partition(":")
+    kind, _, pitch_text = name.partition("_")
+    if not pitch_text:
+        return token
+    pitches = [int(p) + semitones for p in pitch_text.split(".")]
+    if min(pitches) < 0 or max(pitches) > _MAX_PITCH:
+        return None
     return f"{kind}_{'.'.join(map(str, pitches))}:{duration}"
+
+
+@lru_cache(maxsize=1 << 16)  # music repeats itself, and fractions are slow
+def _note_token(pitches: tuple[int, ...], duration_step: int, steps_per_quarter: int) -> str:
+    different = sorted(set(pitches))
+    kind = PITCH if len(different) == 1 else CHORD
+    duration = Fraction(duration_step, steps_per_quarter)
+    return f"{kind}_{'.'.join(map(str, different))}:{duration}"
 
 
 def _rests(n_steps: int, longest: int, steps_per_quarter: int) -> list[str]:

@@ -8,7 +8,7 @@ times become `UNKNOWN`, which so has examples to be learnt from, and unseen toke
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -61,22 +61,19 @@ class Vocabulary:
 
 
 def build_vocabulary(
-    pieces: Iterable[Sequence[str]], min_count: int
+    counts: Counter[str], n_pieces: int, min_count: int
 ) -> tuple[Vocabulary, pa.Table]:
     """The vocabulary of the train split, and its table with counts.
 
     Parameters
     ----------
-    pieces : iterable of token sequences
-        The train split only, without special tokens.
+    counts : Counter of str
+        Tokens of the train split only, without special tokens.
+    n_pieces : int
+        Pieces that they were counted in; each has a start and an end.
     min_count : int
         Rarer tokens are left out.
     """
-    counts: Counter[str] = Counter()
-    n_pieces = 0
-    for tokens in pieces:
-        counts.update(tokens)
-        n_pieces += 1
     kept = sorted((t for t, n in counts.items() if n >= min_count), key=lambda t: (-counts[t], t))
     n_unknown = counts.total() - sum(counts[t] for t in kept)
     tokens_by_id = (*SPECIAL_TOKENS, *kept)

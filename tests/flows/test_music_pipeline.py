@@ -119,7 +119,10 @@ def test_an_edited_file_runs_its_shard_and_what_depends_on_it(
     assert Counter(running["run"]) == {"scan": 1, "ingest": 1}
     assert "changed: tune-03.mid" in calls["scan"].reason
     dependents = {
+        "select",
+        "catalogue",
         "split",
+        "tokenise",
         "encode",
         "choose_prompts",
         "index_windows",

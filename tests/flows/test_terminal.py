@@ -31,8 +31,9 @@ def test_everything_printed_goes_to_the_log_and_the_console_to_the_terminal(tmp_
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(log)], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "for the user\nafterwards\n"
-    assert done.stderr == ""
+    # Standard output is for results, which programs read.
+    assert done.stderr == "for the user\n"
+    assert done.stdout == "afterwards\n"
     lines = log.read_text().splitlines()
     assert sorted(lines) == ["a warning", "from Python", "from a child", "from native code"]
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from music21 import corpus
 
+from pipeline_lib.config import ParseConfig
 from pipeline_lib.errors import CorpusError
 from pipeline_lib.notes import bundled
 from pipeline_lib.notes.bundled import BUNDLED_CORPORA, CORPORA_TOML, prepare_bundled_corpus
-from pipeline_lib.notes.corpus import scan_corpus
 from pipeline_lib.notes.midi import read_midi
+from pipeline_lib.notes.scanning import scan_corpus
 
 
 @pytest.fixture
@@ -39,8 +40,8 @@ def test_five_tunes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert (record["files"], record["skipped"]) == (5, {})
     assert record["snapshot_sha256"] == scan_corpus(target).sha256
     assert os.listdir(target.parent) == ["ryans-mammoth"]
-    reel = read_midi((target / "7thRegimentReel.mid").read_bytes())
-    assert reel.n_tracks == 1
+    (reel,) = read_midi((target / "7thRegimentReel.mid").read_bytes(), ParseConfig())
+    assert [track.name for track in reel.tracks] == ["7th Regiment -- Reel"]
     assert b"7th Regiment" in (target / "7thRegimentReel.mid").read_bytes()
 
     before = (target / "prepared.json").stat().st_mtime_ns

@@ -13,10 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_files import TWO_NOTES, midi_chunk, midi_file, rising_line
 
+from pipeline_lib.config import ParseConfig
+from pipeline_lib.notes import midi
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.notes.midi import read_midi, write_midi
+from pipeline_lib.notes.midi import write_midi
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile, key_name, key_sharps
 from pipeline_lib.notes.table import RejectReason
+
+
+def read_midi(data: bytes) -> ParsedPiece:
+    (piece,) = midi.read_midi(data, ParseConfig())
+    return piece
 
 
 def notes_of(piece: ParsedPiece) -> list[tuple[int, int, int]]:
@@ -29,7 +36,7 @@ def test_two_notes_by_hand() -> None:
     piece = read_midi(midi_file(TWO_NOTES))
     assert notes_of(piece) == [(0, 480, 60), (480, 240, 64)]
     assert piece.velocity.tolist() == [64, 80]
-    assert (piece.ticks_per_quarter, piece.n_tracks) == (480, 1)
+    assert (piece.ticks_per_quarter, len(piece.tracks)) == (480, 1)
     assert piece.duration_quarter == 1.5
 
 
@@ -84,13 +91,113 @@ def test_a_note_off_ends_the_oldest_note_of_its_pitch() -> None:
     assert notes_of(read_midi(midi_file(overlap))) == [(0, 192, 60), (96, 192, 60)]
 
 
-def test_notes_of_length_zero_and_notes_without_end_are_dropped() -> None:
+def test_notes_of_length_zero_and_notes_without_end_are_dropped_and_counted() -> None:
     zero = b"\x00\x90\x30\x40\x00\x80\x30\x00"
-    endless = b"\x00\x90\x31\x40"
-    assert notes_of(read_midi(midi_file(zero + endless + TWO_NOTES))) == [
-        (0, 480, 60),
-        (480, 240, 64),
+    endless = b"\x00\x90\x31\x40\x00\x90\x31\x40\x00\x90\x33\x40"
+    piece = read_midi(midi_file(zero + endless + TWO_NOTES))
+    assert notes_of(piece) == [(0, 480, 60), (480, 240, 64)]
+    assert (piece.n_unended, piece.n_zero_length) == (3, 1)
+
+
+def test_a_note_on_of_velocity_zero_is_a_note_off() -> None:
+    assert notes_of(read_midi(midi_file(b"\x00\x90\x3c\x40\x60\x3c\x00"))) == [(0, 96, 60)]
+
+
+def test_running_status_goes_on_across_a_meta_event() -> None:
+    text = b"\x00\xff\x01\x01a"
+    assert notes_of(read_midi(midi_file(b"\x00\x90\x3c\x40" + text + b"\x60\x3c\x00"))) == [
+        (0, 96, 60)
     ]
+
+
+def test_what_follows_the_end_of_a_track_is_ignored() -> None:
+    piece = read_midi(midi_file(TWO_NOTES + b"\x00\xff\x2f\x00" + rising_line()))
+    assert (len(piece), piece.n_unended) == (2, 0)
+
+
+def test_a_track_without_its_end_is_read() -> None:
+    data = midi_file(n_declared=1) + midi_chunk(b"MTrk", TWO_NOTES)
+    assert len(read_midi(data)) == 2
+
+
+def test_a_program_change_begins_a_new_track() -> None:
+    piece = read_midi(midi_file(TWO_NOTES + b"\x00\xc0\x05" + TWO_NOTES))
+    assert [t.program for t in piece.tracks] == [0, 5]
+    assert piece.track.tolist() == [0, 0, 1, 1]
+
+
+def test_channels_of_one_midi_track_are_tracks() -> None:
+    piece = read_midi(midi_file(TWO_NOTES + b"\x00\x95\x3c\x40\x60\x85\x3c\x00", midi_type=0))
+    assert piece.track.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b" Violin \x00", "Violin"),
+        (b"\xe9", "\ufffd"),  # Latin-1: symusic decodes as UTF-8
+        (b"\x83s\x83A\x83m", "\ufffds\ufffdA\ufffdm"),  # Shift-JIS
+        ("音轨".encode(), "音轨"),
+        (b" \x00", None),
+    ],
+)
+def test_track_names_never_fail(name: bytes, expected: str | None) -> None:
+    event = b"\x00\xff\x03" + bytes([len(name)]) + name
+    assert read_midi(midi_file(event + TWO_NOTES)).tracks[0].name == expected
+
+
+def test_all_changes_of_all_tracks() -> None:
+    # Metre 3/4 stated twice, 6/8 later; tempo 100 in the second track, 0 is none.
+    three = b"\x00\xff\x58\x04\x03\x02\x18\x08"
+    first = three + three + b"\x60\xff\x58\x04\x06\x03\x18\x08" + TWO_NOTES
+    tempo = b"\x60\xff\x51\x03\x09\x27\xc0\x60\xff\x51\x03\x00\x00\x00"
+    piece = read_midi(midi_file(first, three + tempo + TWO_NOTES))
+    assert piece.time_signatures == ((0, "3/4"), (96, "6/8"))
+    assert piece.tempos.pairs() == ((96, 100.0),)
+
+
+def test_independent_sequences_are_pieces() -> None:
+    data = midi_file(TWO_NOTES, b"", rising_line(), midi_type=2)
+    pieces = midi.read_midi(data, ParseConfig())
+    assert [len(piece) for piece in pieces] == [2, 8]
+
+
+def test_independent_sequences_without_notes_are_one_empty_piece() -> None:
+    (piece,) = midi.read_midi(midi_file(b"", b"", midi_type=2), ParseConfig())
+    assert len(piece) == 0
+
+
+@pytest.mark.parametrize(
+    ("division", "ticks_per_quarter", "factor", "tempo_qpm"),
+    [
+        (0xE728, 500, 1, 120.0),  # 25 frames of 40 ticks: 1000 a second
+        (0xE705, 125, 2, 120.0),  # 25 of 5: 62.5 ticks in half a second
+        (0xE350, 1200, 1, 119.88),  # 30 drop-frame, written as 29
+        (0xE204, 60, 1, 120.0),
+    ],
+)
+def test_smpte_time_is_real_time(
+    division: int, ticks_per_quarter: int, factor: int, tempo_qpm: float
+) -> None:
+    ignored_tempo = b"\x00\xff\x51\x03\x09\x27\xc0"
+    piece = read_midi(midi_file(ignored_tempo + TWO_NOTES, ticks_per_quarter=division))
+    assert piece.ticks_per_quarter == ticks_per_quarter
+    assert notes_of(piece) == [(0, 480 * factor, 60), (480 * factor, 240 * factor, 64)]
+    assert piece.tempo_qpm == pytest.approx(tempo_qpm, abs=1e-3)
+    assert len(piece.tempos) == 1
+
+
+@pytest.mark.parametrize("length", [0, 50])
+def test_midi_wrapped_in_riff_is_read(length: int) -> None:
+    whole = midi_file(TWO_NOTES)
+    info = b"LIST" + (3).to_bytes(4, "little") + b"abc\x00"
+    wrapped = b"RIFF\x00\x00\x00\x00RMID" + info + b"data" + length.to_bytes(4, "little") + whole
+    assert len(read_midi(wrapped)) == 2
+
+
+def test_bytes_of_a_header_beyond_the_sixth_are_skipped() -> None:
+    whole = midi_file(TWO_NOTES)
+    assert len(read_midi(b"MThd" + (8).to_bytes(4) + whole[8:14] + b"ab" + whole[14:])) == 2
 
 
 def test_what_follows_the_last_track_is_ignored() -> None:
@@ -117,11 +224,12 @@ WRAPS_ONCE = b"\xff\xff\xff\x7f\xff\x01\x00" * 9 + TWO_NOTES
         (midi_file(TWO_NOTES)[:-5], "truncated"),
         (midi_file(n_declared=1), "truncated"),
         (b"MThd" + (1000).to_bytes(4) + bytes(20), "truncated"),
-        (b"RIFF\x00\x00\x00\x00RMIDdata" + midi_file(TWO_NOTES), "unsupported"),
-        (midi_file(TWO_NOTES, midi_type=2), "unsupported"),
-        (midi_file(TWO_NOTES, ticks_per_quarter=0xE728), "unsupported"),
-        (b"MThd" + (8).to_bytes(4) + midi_file(TWO_NOTES)[8:], "unsupported"),
-        (midi_file(TWO_NOTES, midi_type=3), "malformed"),
+        (b"RIFF\x00\x00\x00\x00RMIDdisp\x00\x00\x00\x00", "truncated"),
+        (b"RIFF\x00\x00\x00\x00WAVEdata" + midi_file(TWO_NOTES), "not_music"),
+        (b"MThd" + (5).to_bytes(4) + midi_file(TWO_NOTES)[8:], "malformed"),
+        (midi_file(TWO_NOTES, ticks_per_quarter=0x8028), "malformed"),  # 128 frames per second
+        (midi_file(TWO_NOTES, ticks_per_quarter=0xE700), "malformed"),  # 0 ticks per frame
+        (midi_file(TWO_NOTES, midi_type=3), "unsupported"),
         (midi_file(TWO_NOTES, ticks_per_quarter=0), "malformed"),
         (midi_file(b"\x00\x3c\x40"), "malformed"),
         (midi_file(WRAPS_ONCE), "too_large"),
@@ -221,7 +329,7 @@ def test_random_bytes_are_read_or_rejected(data: bytes, cut: int) -> None:
     whole = midi_file(rising_line())
     for corrupted in (data, whole[:cut] + data, midi_file(data)):
         with suppress(RejectedFile):
-            assert read_midi(corrupted).ticks_per_quarter > 0
+            assert midi.read_midi(corrupted, ParseConfig())[0].ticks_per_quarter > 0
 
 
 @pytest.mark.parametrize(

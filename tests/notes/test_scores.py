@@ -9,8 +9,9 @@ from fractions import Fraction
 import pytest
 from tiny_files import TUNE_ABC
 
+from pipeline_lib.notes.archives import MAX_FILE_BYTES
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
-from pipeline_lib.notes.scores import read_score
+from pipeline_lib.notes.scores import read_scores, score_to_piece
 from pipeline_lib.notes.table import RejectReason
 
 KERN = b"**kern\n*M3/4\n*k[b-]\n*d:\n4c\n8d\n8e\n4f\n=2\n2.g\n==\n*-\n"
@@ -38,6 +39,13 @@ MUSICXML = b"""<?xml version="1.0" encoding="UTF-8"?>
   </measure></part>
 </score-partwise>
 """
+
+
+def read_score(data: bytes, suffix: str) -> ParsedPiece:
+    """The one piece of a file."""
+    (piece,) = read_scores(data, suffix)
+    assert isinstance(piece, ParsedPiece)
+    return piece
 
 
 def abc(body: str, header: str = "M:2/4\nL:1/4\nK:C\n") -> bytes:
@@ -98,9 +106,87 @@ def test_chords_sound_and_chord_symbols_do_not() -> None:
     assert len(piece) == 7
 
 
-def test_the_first_of_several_tunes_is_read() -> None:
-    second = TUNE_ABC.replace(b"X:1", b"X:2").replace(b"BA", b"cc")
-    assert read_score(TUNE_ABC + b"\n" + second, ".abc").pitch[0] == 70
+def test_each_tune_of_a_book_is_a_piece_and_a_broken_one_costs_no_other() -> None:
+    book = (
+        b"M:2/4\nL:1/4\nQ:1/4=90\n\nX:1\nT:A\nK:C\nCD|\n\nX:2\nT:B\n\nX:3\nT:C\nL:1/8\nK:G\nGA|\n"
+    )
+    first, broken, last = read_scores(book, ".abc")
+    assert isinstance(first, ParsedPiece)
+    assert isinstance(last, ParsedPiece)
+    assert isinstance(broken, RejectedFile) or not len(broken)
+    # The file's fields hold for every tune, unless the tune says otherwise.
+    assert quarters(first) == [(0, 1, 60), (1, 1, 62)]
+    assert quarters(last) == [(0, Fraction(1, 2), 67), (Fraction(1, 2), Fraction(1, 2), 69)]
+    assert [p.time_signature for p in (first, last)] == ["2/4", "2/4"]
+    assert [p.tempo_qpm for p in (first, last)] == [90.0, 90.0]
+    assert [p.key_signature for p in (first, last)] == ["C major", "G major"]
+
+
+def test_tunes_of_a_book_are_what_music21_finds_in_it() -> None:
+    """Independent of how we divide the text: music21 reads the file as a whole, into an Opus."""
+    from music21 import converter, corpus
+
+    path = next(p for p in corpus.getComposer("essenFolksong") if p.name == "teste.abc")
+    ours = read_scores(path.read_bytes(), ".abc")
+    theirs = converter.parse(path, forceSource=True, storePickle=False).scores
+    assert len(ours) == len(theirs) > 1
+    for piece, score in zip(ours, theirs, strict=True):
+        assert isinstance(piece, ParsedPiece)
+        assert quarters(piece) == quarters(score_to_piece(score))
+
+
+def test_changes_of_metre_key_and_tempo_are_where_they_are_played() -> None:
+    repeat = '<barline location="right"><repeat direction="backward"/></barline>'
+    piece = read_score(
+        musicxml(
+            measure(1, attributes("C", 2, 0), n_quarters=2),
+            measure(2, attributes("G", 3, 1), tempo(60), n_quarters=3, end=repeat),
+            measure(3, attributes("G", 3, 1), n_quarters=3),
+        ),
+        ".musicxml",
+    )
+    # Bars 1 2 1 2 3, of 2, 3, 2, 3 and 3 quarters of 480 ticks.
+    assert piece.time_signatures == ((0, "2/4"), (960, "3/4"), (2400, "2/4"), (3360, "3/4"))
+    assert piece.key_signatures == (
+        (0, "C major"),
+        (960, "G major"),
+        (2400, "C major"),
+        (3360, "G major"),
+    )
+    assert piece.tempos.pairs() == ((960, 60.0),)
+    assert piece.duration_sec == 2 * 0.5 + 11 * 1.0  # two quarters at 120, the others at 60
+
+
+def musicxml(*measures: str) -> bytes:
+    head = '<part-list><score-part id="P1"><part-name>A</part-name></score-part></part-list>'
+    body = f'<part id="P1">{"".join(measures)}</part>'
+    return f'<score-partwise version="3.1">{head}{body}</score-partwise>'.encode()
+
+
+def attributes(tonic: str, beats: int, fifths: int) -> str:
+    key = f"<key><fifths>{fifths}</fifths><mode>major</mode></key>"
+    time = f"<time><beats>{beats}</beats><beat-type>4</beat-type></time>"
+    return f"<attributes><divisions>1</divisions>{key}{time}</attributes>"
+
+
+def tempo(qpm: int) -> str:
+    metronome = f"<beat-unit>quarter</beat-unit><per-minute>{qpm}</per-minute>"
+    mark = f"<direction-type><metronome>{metronome}</metronome></direction-type>"
+    return f"<direction>{mark}<sound tempo='{qpm}'/></direction>"
+
+
+def measure(number: int, *before: str, n_quarters: int, end: str = "") -> str:
+    note = "<note><pitch><step>C</step><octave>5</octave></pitch><duration>1</duration><type>quarter</type></note>"
+    return f'<measure number="{number}">{"".join(before)}{note * n_quarters}{end}</measure>'
+
+
+def test_a_compressed_score_that_unpacks_to_gigabytes_is_refused_unopened() -> None:
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("score.xml", bytes(MAX_FILE_BYTES + 1))
+    with pytest.raises(RejectedFile) as caught:
+        read_scores(bomb.getvalue(), ".mxl")
+    assert caught.value.reason == RejectReason.TOO_LARGE
 
 
 def test_abc_in_latin_1() -> None:
@@ -136,7 +222,7 @@ def test_musicxml(suffix: str) -> None:
     assert quarters(piece) == [(0, 2 * third, 72), (0, 2, 48), (2 * third, third, 74), (1, 1, 76)]
     assert piece.track.tolist() == [0, 1, 0, 0]
     assert piece.program.tolist() == [73, 0, 73, 73]
-    assert piece.n_tracks == 2
+    assert [track.name for track in piece.tracks] == ["Flute", "Bass"]
 
 
 def zipped(xml: bytes) -> bytes:

@@ -1,10 +1,8 @@
-"""Dividing pieces, and saying of every file what became of it."""
+"""Dividing pieces: the same music stays together, and as little as possible decides."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -13,9 +11,8 @@ from hypothesis import strategies as st
 
 from pipeline_lib.config import SplitConfig
 from pipeline_lib.errors import CorpusError
-from pipeline_lib.notes.corpus import SourceFile
-from pipeline_lib.notes.splits import assign_splits, check_rejects, piece_table
-from pipeline_lib.notes.table import PIECE_SCHEMA, SHARD_PIECE_SCHEMA, Split
+from pipeline_lib.notes.splits import assign_splits, with_splits
+from pipeline_lib.notes.table import PIECE_SCHEMA, Split
 
 DIGESTS = [f"digest {i}" for i in range(100)]
 
@@ -73,70 +70,61 @@ def test_two_distinct_pieces_are_too_few() -> None:
         assign_splits(["a", "a", "b", "b", "b"], 0.1, 0.1, 0)
 
 
-def source(path: str, content: str) -> SourceFile:
-    return SourceFile(path, hashlib.sha256(content.encode()).hexdigest(), path[-4:], len(content))
-
-
-def shard_rows(contents: dict[str, str | None], reason: str = "no_notes") -> pa.Table:
-    """Rows of SHARD_PIECE_SCHEMA: digest of the notes by content, None where it is rejected."""
-    rows: list[dict[str, Any]] = []
-    for content, digest in contents.items():
-        sha256 = hashlib.sha256(content.encode()).hexdigest()
-        row = {"piece_id": sha256[:16], "sha256": sha256, "suffix": ".mid", "n_notes": 0}
-        if digest is None:
-            row |= {"status": "rejected", "reject_reason": reason, "reject_detail": "…"}
-        else:
-            row |= {"status": "accepted", "notes_sha256": digest, "n_notes": 9}
-        rows.append(row)
-    return pa.Table.from_pylist(rows, schema=SHARD_PIECE_SCHEMA)
-
-
-def test_one_row_per_file() -> None:
-    files = (
-        source("a.mid", "one"),
-        source("b.mid", "two"),
-        source("c.kar", "one"),
-        source("d.mid", "same tune as two"),
-        source("e.mid", "three"),
-        source("f.mid", "broken"),
-        source("g.mid", "broken"),
-    )
-    shards = shard_rows(
-        {"one": "1", "two": "2", "same tune as two": "2", "three": "3", "broken": None}
-    )
-    table = piece_table(files, shards, SplitConfig())
-    assert table.schema.equals(PIECE_SCHEMA, check_metadata=True)
-    rows = table.to_pylist()
-    assert [row["path"] for row in rows] == [f.path for f in files]
-    assert [row["status"] for row in rows] == [
-        *("accepted", "accepted", "duplicate", "accepted", "accepted", "rejected", "rejected")
+def pieces_of(*rows: tuple[str, str, int | None, str | None]) -> pa.Table:
+    """A piece table of (path, status, duplicate_group, melody_sha256)."""
+    columns = ("path", "status", "duplicate_group", "melody_sha256")
+    filled = [
+        {"suffix": ".mid", "n_bytes": 1, "n_notes": 9, **dict(zip(columns, row, strict=True))}
+        for row in rows
     ]
-    assert [row["duplicate_group"] for row in rows] == [0, 1, 0, 1, 2, None, None]
-    assert rows[2]["suffix"] == ".kar"
-    assert rows[1]["split"] == rows[3]["split"]
-    assert {row["split"] for row in rows[:2] + rows[3:5]} == {"train", "valid", "test"}
-    assert [row["split"] for row in (rows[2], *rows[5:])] == [None, None, None]
+    return pa.Table.from_pylist(filled, schema=PIECE_SCHEMA)
 
 
-def test_without_a_usable_file_there_is_a_table_but_no_split() -> None:
-    table = piece_table([source("a.mid", "x")], shard_rows({"x": None}), SplitConfig())
-    assert table["split"].to_pylist() == [None]
-    with pytest.raises(CorpusError, match=r"no usable file among 1: 1 × no_notes \(a\.mid\)"):
-        check_rejects(table, 1.0)
-
-
-def test_too_many_rejects_name_the_worst_reasons_and_examples() -> None:
-    contents = [f"broken {i}" for i in range(4)]
-    files = [source(f"{i}.mid", content) for i, content in enumerate([*contents, "1", "2", "3"])]
-    shards = pa.concat_tables(
-        [
-            shard_rows(dict.fromkeys(contents), "truncated"),
-            shard_rows({"1": "1", "2": "2", "3": "3"}),
-        ]
+def test_accepted_pieces_have_a_split_and_nothing_else_has() -> None:
+    pieces = pieces_of(
+        ("a.mid", "accepted", 0, "x"),
+        ("b.mid", "duplicate", 0, "x"),
+        ("c.mid", "rejected", None, None),
+        ("d.mid", "accepted", 1, "y"),
+        ("e.mid", "accepted", 2, "z"),
+        ("f.mid", "accepted", 0, "x transposed"),
     )
-    table = piece_table(files, shards, SplitConfig())
-    check_rejects(table, 4 / 7)
-    with pytest.raises(
-        CorpusError, match=r"4 of 7 files .* 4 × truncated \(0\.mid, 1\.mid, 2\.mid\)"
-    ):
-        check_rejects(table, 0.5)
+    table = with_splits(pieces, SplitConfig())
+    assert table.schema.equals(PIECE_SCHEMA, check_metadata=True)
+    assert table.drop_columns("split").equals(pieces.drop_columns("split"))
+    splits = table["split"].to_pylist()
+    assert splits[1:3] == [None, None]
+    assert splits[0] == splits[5]
+    assert {splits[0], splits[3], splits[4]} == set(Split)
+
+
+@given(
+    groups=st.lists(st.integers(0, 9), min_size=20, max_size=40).filter(lambda g: len(set(g)) >= 3),
+    order=st.permutations(range(40)),
+    numbering=st.permutations(range(10)),
+)
+def test_neither_paths_nor_the_numbers_of_groups_decide(
+    groups: list[int], order: list[int], numbering: list[int]
+) -> None:
+    rows = [(f"{n}.mid", "accepted", group, f"{group} {n}") for n, group in enumerate(groups)]
+    renamed = [
+        (f"x{digest}", status, numbering[group], digest) for _, status, group, digest in rows
+    ]
+    renamed = [renamed[place] for place in order if place < len(renamed)]
+    before, after = (with_splits(pieces_of(*some), SplitConfig()) for some in (rows, renamed))
+    by_digest = [
+        dict(zip(t["melody_sha256"].to_pylist(), t["split"].to_pylist(), strict=True))
+        for t in (before, after)
+    ]
+    assert by_digest[0] == by_digest[1]
+
+
+def test_rejects_and_copies_do_not_count_as_pieces() -> None:
+    pieces = pieces_of(
+        ("a.mid", "accepted", 0, "x"),
+        ("b.mid", "accepted", 1, "y"),
+        ("c.mid", "duplicate", 1, "y"),
+        ("d.mid", "rejected", None, None),
+    )
+    with pytest.raises(CorpusError, match="2 usable pieces, 2 of them distinct"):
+        with_splits(pieces, SplitConfig())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline_lib.notes.piece import ParsedPiece
+from pipeline_lib.notes.piece import ParsedPiece, TrackInfo
 
 # A quarter note C4 and an eighth note E4: delta 0x83 0x60 is 480 ticks, 0x81 0x70 is 240.
 TWO_NOTES = b"\x00\x90\x3c\x40\x83\x60\x80\x3c\x00\x00\x90\x40\x50\x81\x70\x80\x40\x00"
@@ -42,15 +42,10 @@ def make_piece(
     onset_tick, duration_tick, pitch = np.array(notes, np.int64).reshape(-1, 3).T
     return ParsedPiece(
         track=np.zeros(len(notes), np.int64),
-        program=np.zeros(len(notes), np.int64),
-        is_drum=np.full(len(notes), is_drum),
         pitch=pitch,
         velocity=np.full(len(notes), 80),
         onset_tick=onset_tick,
         duration_tick=duration_tick,
+        tracks=(TrackInfo(is_drum=is_drum),),
         ticks_per_quarter=ticks_per_quarter,
-        tempo_qpm=120.0,
-        time_signature="4/4",
-        key_signature=None,
-        n_tracks=1,
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.evaluation.metrics import METRICS
+from pipeline_lib.notes.catalogue import CorpusCounts
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi import write_midi
 from pipeline_lib.notes.table import RejectReason
@@ -52,11 +53,21 @@ def made_up_corpus() -> CorpusSummary:
     hostile = Reject("<script>alert(1)</script>.mid", "malformed", '"><img src=x onerror=alert(2)>')
     return CorpusSummary(
         name="synthetic-fixture",
-        n_files=1_059,
-        n_accepted=1_040,
-        n_rejected=len(rejects) + 1,
-        n_duplicates=10,
-        n_notes=418_031,
+        counts=CorpusCounts(
+            n_files=1_059,
+            n_pieces=1_060,
+            n_accepted=1_040,
+            n_rejected=len(rejects) + 1,
+            n_copies=10,
+            rejected_by_reason={"malformed": 2},
+            duplicates_by_kind={"exact": 10, "same_notes": 4, "transposed": 1, "near": 30},
+            n_groups=1_005,
+            n_repaired=0,
+            n_unended=0,
+            n_zero_length=0,
+            n_notes=418_031,
+            hours=29.4,
+        ),
         n_pieces_by_split={"train": 832, "valid": 104, "test": 104},
         vocab_size=212,
         unknown_share=0.003,

@@ -15,7 +15,10 @@ from tests.conftest import REPOSITORY
 STAGES = {
     "scan": "scan",
     "ingest": "ingest",
+    "select": "select",
+    "catalogue": "catalogue",
     "split": "split",
+    "tokenise": "tokenise",
     "encode": "encode",
     "index_windows": "index_windows",
     "fit_ngram": "fit_ngram",
@@ -93,9 +96,11 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "stages"),
     [
-        ("notes/midi_checks.py", "def check_midi(", "def check_midi(_extra, ", {"ingest"}),
+        ("notes/midi_bytes.py", "def take_apart(", "def take_apart(_extra, ", {"ingest"}),
+        ("notes/keys.py", "def estimate_key(", "def estimate_key(_extra, ", {"select", "tokenise"}),
+        ("notes/duplicates.py", "def minhash(", "def minhash(_extra, ", {"select"}),
         ("evaluation/pitch.py", "def leap_rate(", "def leap_rate(_extra, ", {"evaluate"}),
-        ("notes/splits.py", "_REASONS_SHOWN = 3", "_REASONS_SHOWN = 4", {"split"}),
+        ("notes/splits.py", "_MIN_DISTINCT = 3", "_MIN_DISTINCT = 4", {"split"}),
         ("models/sampling.py", "def choose(", "def choose(_extra, ", {"generate"}),
         (
             "models/training.py",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus
 from pipeline_lib.tokens.vocabulary import (
@@ -14,22 +16,22 @@ from tests.tokens.conftest import A, B, C
 
 
 def test_ids_are_given_by_falling_count_after_the_special_tokens() -> None:
-    vocabulary, table = build_vocabulary([[B, A, A], [C, B, A]], min_count=1)
+    vocabulary, table = build_vocabulary(Counter([B, A, A, C, B, A]), 2, min_count=1)
     assert vocabulary.tokens == (*SPECIAL_TOKENS, A, B, C)
     assert table.column("count").to_pylist() == [2, 2, 0, 3, 2, 1]
     assert vocabulary_from_table(table) == vocabulary
 
 
 def test_rare_tokens_become_unknown_and_are_counted_there() -> None:
-    vocabulary, table = build_vocabulary([[A, A, B, C]], min_count=2)
+    vocabulary, table = build_vocabulary(Counter([A, A, B, C]), 1, min_count=2)
     assert vocabulary.tokens == (*SPECIAL_TOKENS, A)
     assert table.column("count").to_pylist()[UNKNOWN_ID] == 2
     assert vocabulary.encode([A, B]).tolist() == [3, UNKNOWN_ID]
 
 
 def test_equal_counts_are_ordered_by_name_whatever_the_order_of_pieces() -> None:
-    forwards, _ = build_vocabulary([[A], [B], [C]], 1)
-    backwards, _ = build_vocabulary([[C], [B], [A]], 1)
+    forwards, _ = build_vocabulary(Counter([A, B, C]), 3, 1)
+    backwards, _ = build_vocabulary(Counter([C, B, A]), 3, 1)
     assert forwards == backwards
 
 

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_lib.config import TokenConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.tokens.corpus import encode_piece
 from pipeline_lib.tokens.note_tokens import (
     decode_tokens,
     encode_notes,
     parse_token,
     quantise_ticks,
+    transpose_token,
 )
 
 STEPS = 24
@@ -88,14 +89,30 @@ def test_ticks_go_to_the_nearest_step_and_halves_up(tick: int, step: int) -> Non
     assert quantise_ticks(np.array([tick]), 480, 24).tolist() == [step]
 
 
-def test_drums_are_left_out_and_tracks_are_merged() -> None:
-    columns = {
-        "is_drum": np.array([False, True, False]),
-        "pitch": np.array([60, 36, 64], dtype=np.uint8),
-        "onset_tick": np.array([0, 0, 0], dtype=np.int32),
-        "duration_tick": np.array([480, 480, 480], dtype=np.int32),
-    }
-    assert encode_piece(columns, 480, TokenConfig()) == ["Chord_60.64:1"]
+def test_tracks_are_merged_and_notes_of_any_order_come_out_by_time() -> None:
+    notes = PieceNotes(
+        track=np.array([1, 0, 0], np.uint16),
+        is_drum=np.zeros(3, bool),
+        pitch=np.array([64, 67, 60], np.uint8),
+        onset_tick=np.array([0, 480, 0], np.int32),
+        duration_tick=np.array([480, 480, 480], np.int32),
+        ticks_per_quarter=480,
+    )
+    assert encode_piece(notes, 24, 8) == ["Chord_60.64:1", "Pitch_67:1"]
+
+
+@pytest.mark.parametrize(
+    ("token", "semitones", "moved"),
+    [
+        ("Pitch_60:1/2", 3, "Pitch_63:1/2"),
+        ("Chord_60.64.67:1", -5, "Chord_55.59.62:1"),
+        ("Rest:3/2", 6, "Rest:3/2"),
+        ("Pitch_124:1", 6, None),
+        ("Chord_2.60:1", -3, None),
+    ],
+)
+def test_a_token_in_another_key(token: str, semitones: int, moved: str | None) -> None:
+    assert transpose_token(token, semitones) == moved
 
 
 events = st.lists(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from pipeline_lib.errors import ConfigError
@@ -12,14 +14,15 @@ from pipeline_lib.tokens.prompts import (
     random_prompts,
 )
 from pipeline_lib.tokens.vocabulary import build_vocabulary
-from tests.tokens.conftest import A, B, C, row
+from tests.tokens.conftest import A, B, C, row, token_lines
 
 
 def corpus_with_valid(*valid: list[str]) -> TokenCorpus:
     """A and B are in the vocabulary, C is not."""
-    vocabulary, _ = build_vocabulary([[A, B]], min_count=1)
-    rows = [row("train", "train"), *(row(f"v{n}", "valid") for n in range(len(valid)))]
-    return build_corpus(rows, [[A, B], *valid], vocabulary)
+    vocabulary, _ = build_vocabulary(Counter([A, B]), 1, min_count=1)
+    lines = {f"v{n}": line for n, line in enumerate(valid)}
+    rows = [row("train", "train"), *(row(name, "valid") for name in lines)]
+    return build_corpus(rows, token_lines(train=[A, B], **lines), vocabulary)
 
 
 def drawn(

@@ -1,0 +1,224 @@
+"""What ingestion costs, beside bare parsing and beside what people usually do.
+
+    python benchmarks/ingest.py FOLDER_OF_MIDI
+
+Every figure is a ratio of two measurements of this run, on the same files. Costs are processor seconds of this
+process and the processes that it starts; only the speed-up of two processes is in seconds of the clock. The
+usual ways are measured on `N_COMPARED` of the files, since some of them take minutes for that.
+
+MusPy is needed: ``pip install -e '.[benchmarks]'``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pyarrow.parquet as pq
+import symusic
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.variations import write_variations
+from pipeline_lib.artifacts import Artifact, ArtifactStore
+from pipeline_lib.config import ParseConfig
+from pipeline_lib.notes.corpus import CorpusSnapshot
+from pipeline_lib.notes.scanning import scan_corpus
+from tasks.ingest import ingest
+
+N_COMPARED = 300
+N_RESCANNED = 10_000
+N_REPEATS = 3
+FILES_PER_SHARD = 300
+_SETTLED_SEC = 2.5
+"""Files younger than two seconds are not indexed."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One line of the table."""
+
+    what: str
+    value: float
+    unit: str
+    bound: str
+    holds: bool
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="MIDI files, such as those that the tests use")
+    paths = sorted(parser.parse_args().folder.rglob("*.mid"))
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as scratch:
+        claims = [*_claims(paths, Path(scratch))]
+    table = Table(title=f"{len(paths)} files, {os.cpu_count()} cores, medians of {N_REPEATS}")
+    for name in ("", "measured", "", "wanted", ""):
+        table.add_column(name, justify="right" if name == "measured" else "left")
+    for claim in claims:
+        mark = "[green]yes[/]" if claim.holds else "[red]no[/]"
+        table.add_row(claim.what, f"{claim.value:,.2f}", claim.unit, claim.bound, mark)
+    Console(width=120).print(table)
+
+
+def _claims(paths: list[Path], scratch: Path) -> Iterator[Claim]:
+    corpus = _linked(paths, scratch / "all")
+    shards = _ingest(corpus, scratch / "warm")  # starts the process, and imports
+    n_notes, n_bytes = _notes_and_bytes(ArtifactStore(scratch / "warm"), shards)
+
+    bare = _cost(lambda: [symusic.Score(path) for path in paths])
+    whole = _cost(lambda: _ingest(corpus, scratch / "whole"))
+    ratio = whole / bare
+    yield Claim("whole ingest / bare symusic.Score", ratio, "x processor", "<= 5", ratio <= 5)
+    yield Claim("", len(paths) / whole, "files per processor second", "", True)
+    yield Claim("", n_notes / whole / 1e6, "million notes per processor second", "", True)
+    per_note = n_bytes / n_notes
+    yield Claim("on disk", per_note, "bytes per note", "<= 4", per_note <= 4)
+
+    step = len(paths) / min(N_COMPARED, len(paths))
+    compared = [paths[int(n * step)] for n in range(min(N_COMPARED, len(paths)))]
+    few = _linked(compared, scratch / "few")
+    ours = _cost(lambda: _ingest(few, scratch / "ours"))
+    for name, read, bound in (
+        ("pretty_midi", _read_pretty_midi, 25),
+        ("MusPy", _read_muspy, 25),
+        ("music21", _read_music21, 500),
+    ):
+        ratio = _cost(lambda read=read: _usual_way(compared, read, scratch), 1) / ours
+        what = f"{name} -> pandas -> a Parquet file each, {len(compared)} files"
+        yield Claim(what, ratio, "x our processor", f">= {bound}", ratio >= bound)
+
+    many = scratch / "many"
+    write_variations(paths, many, N_RESCANNED)
+    alone, together = _seconds_by_processes(many, scratch)
+    yield Claim("two processes", alone / together, "x as fast", ">= 1.6", alone / together >= 1.6)
+    seconds = _rescan_seconds(many, scratch)
+    yield Claim(f"rescan of {N_RESCANNED:,} files", seconds, "seconds", "< 1", seconds < 1)
+
+
+def _linked(paths: list[Path], folder: Path) -> CorpusSnapshot:
+    """A corpus of some files, without copying them."""
+    folder.mkdir()
+    for n, path in enumerate(paths):
+        (folder / f"{n:05d}.mid").symlink_to(path.resolve())
+    return scan_corpus(folder)
+
+
+def _ingest(corpus: CorpusSnapshot, artifacts: Path, processes: int = 1) -> list[Artifact]:
+    """Read, hash, parse, sort, write: everything from a folder to shards."""
+    snapshot = scan_corpus(Path(corpus.root))
+    store = ArtifactStore(artifacts)
+    with ThreadPoolExecutor(processes) as threads:
+        buckets = snapshot.buckets(max(2, len(snapshot.files) // FILES_PER_SHARD))
+        return list(threads.map(lambda bucket: ingest(store, bucket, ParseConfig()), buckets))
+
+
+def _notes_and_bytes(store: ArtifactStore, shards: list[Artifact]) -> tuple[int, int]:
+    """Notes of all shards, and the size of all their tables."""
+    tables = [path for shard in shards for path in store.path(shard).glob("*.parquet")]
+    n_notes = sum(pq.read_metadata(p).num_rows for p in tables if p.stem == "notes")
+    return n_notes, sum(path.stat().st_size for path in tables)
+
+
+def _cost(work: Callable[[], object], repeats: int = N_REPEATS) -> float:
+    """Processor seconds, the median of some repeats."""
+    costs = []
+    for _ in range(repeats):
+        before = _processor_sec()
+        work()
+        costs.append(_processor_sec() - before)
+    return statistics.median(costs)
+
+
+def _processor_sec() -> float:
+    """Of this process and all that it has started and still run."""
+    me = psutil.Process()
+    total = 0.0
+    for process in (me, *me.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            used = process.cpu_times()
+            total += used.user + used.system
+    return total
+
+
+def _seconds_by_processes(folder: Path, scratch: Path) -> tuple[float, float]:
+    corpus = scan_corpus(folder)
+    seconds = []
+    _ingest(corpus, scratch / "both", 2)  # starts the second process
+    for processes in (1, 2):
+        runs = []
+        for _ in range(N_REPEATS):
+            started = time.perf_counter()
+            _ingest(corpus, scratch / "both", processes)
+            runs.append(time.perf_counter() - started)
+        seconds.append(statistics.median(runs))
+    return seconds[0], seconds[1]
+
+
+def _rescan_seconds(folder: Path, scratch: Path) -> float:
+    time.sleep(_SETTLED_SEC)
+    index = scratch / "index.parquet"
+    scan_corpus(folder, index=index)
+    started = time.perf_counter()
+    scan_corpus(folder, index=index)
+    return time.perf_counter() - started
+
+
+def _usual_way(paths: list[Path], read: Callable[[Path], pd.DataFrame], scratch: Path) -> None:
+    for path in paths:
+        read(path).to_parquet(scratch / "one.parquet")
+
+
+def _read_pretty_midi(path: Path) -> pd.DataFrame:
+    import pretty_midi
+
+    midi = pretty_midi.PrettyMIDI(str(path))
+    return pd.DataFrame(
+        [
+            (n, instrument.program, note.pitch, note.velocity, note.start, note.end)
+            for n, instrument in enumerate(midi.instruments)
+            for note in instrument.notes
+        ]
+    ).rename(columns=str)
+
+
+def _read_muspy(path: Path) -> pd.DataFrame:
+    import muspy
+
+    music = muspy.read_midi(path)
+    return pd.DataFrame(
+        [
+            (n, track.program, note.pitch, note.velocity, note.time, note.duration)
+            for n, track in enumerate(music.tracks)
+            for note in track.notes
+        ]
+    ).rename(columns=str)
+
+
+def _read_music21(path: Path) -> pd.DataFrame:
+    from music21 import converter
+
+    score = converter.parse(path, forceSource=True, storePickle=False)
+    return pd.DataFrame(
+        [
+            (n, pitch.midi, float(note.offset), float(note.quarterLength))
+            for n, part in enumerate(score.parts)
+            for note in part.flatten().notes
+            for pitch in note.pitches
+        ]
+    ).rename(columns=str)
+
+
+if __name__ == "__main__":
+    main()

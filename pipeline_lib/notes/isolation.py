@@ -1,0 +1,299 @@
+"""Functions that read foreign files, run in processes that may crash, hang or run out of memory.
+
+A worker process is an interpreter of its own, started when it is first needed, kept for the next call, and
+replaced when it was lost. It is no `multiprocessing` process: the parent may be one itself (a Dask worker,
+which may have no such children), may hold threads that do not survive a fork, and its main module must not
+be imported again.
+
+Limits: a file that takes more processor time than it may ends its process by the signal that a timer of the
+kernel sends (``ITIMER_PROF``), whatever native code is at work; one that waits for ever is ended by the
+parent, after ten times as long by the clock. Memory is limited for the process as a whole (``RLIMIT_DATA``).
+Where a system has none of these, as Windows, that limit is not kept.
+
+Workers ignore interrupts from the terminal, and end when the pipe to their parent closes, however it ends.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import mmap
+import os
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from pipeline_lib.notes.table import RejectReason
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Mark = Callable[[int], None]
+"""Tells which file is read next, by its position in the caller's list."""
+
+_CLOCK_PER_PROCESSOR = 10
+_LOOK_SEC = 1.0
+_NOWHERE = -1
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker may use.
+
+    Parameters
+    ----------
+    file_limit_sec : float
+        Processor seconds between two marks.
+    memory_limit_mib : int
+        Of the whole process.
+    """
+
+    file_limit_sec: float
+    memory_limit_mib: int
+
+
+class ProcessLost(Exception):  # noqa: N818 - it becomes a row of the piece table
+    """A worker ended before its function did.
+
+    Parameters
+    ----------
+    position : int or None
+        Of the file marked last; None before the first mark.
+    reason : RejectReason
+        `CRASHED`, `TIMED_OUT` or `OUT_OF_MEMORY`.
+    detail : str
+    """
+
+    def __init__(self, position: int | None, reason: RejectReason, detail: str) -> None:
+        super().__init__(position, reason, detail)
+        self.position = position
+        self.reason = reason
+        self.detail = detail
+
+
+def run_isolated(
+    function: Callable[Concatenate[Mark, P], T],
+    limits: Limits,
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Call a function in a worker process.
+
+    Several threads may call at once; each has a worker of its own.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module, so that the worker can import it. Called with a `Mark` before its other arguments; it
+        marks each file before it reads it.
+    limits : Limits
+    *args, **kwargs
+        For the function; they are pickled, as is what it returns.
+
+    Raises
+    ------
+    ProcessLost
+        The worker ended before the function did.
+    Exception
+        Whatever the function raises.
+    """
+    request = (function, limits, args, kwargs)
+    worker, is_new = _borrow()
+    try:
+        outcome, value = worker.call(request, limits)
+    except ProcessLost as loss:
+        if is_new or loss.position is not None:
+            raise
+        # It may have died while it was idle. A new one has no such excuse.
+        worker = _Worker()
+        outcome, value = worker.call(request, limits)
+    _idle_workers().append(worker)
+    if outcome == _RAISED:
+        raise value
+    result: T = value
+    return result
+
+
+_RETURNED, _RAISED, _OUT_OF_MEMORY = "returned", "raised", "out of memory"
+
+_idle: dict[int, list[_Worker]] = {}
+"""Workers that wait for a call, by the process that started them: a fork must leave them alone."""
+
+
+def _idle_workers() -> list[_Worker]:
+    return _idle.setdefault(os.getpid(), [])
+
+
+def _borrow() -> tuple[_Worker, bool]:
+    """A worker, and whether it is new."""
+    try:
+        return _idle_workers().pop(), False
+    except IndexError:
+        return _Worker(), True
+
+
+class _Worker:
+    """A worker process, as its parent sees it."""
+
+    def __init__(self) -> None:
+        self._pipe, theirs = Pipe()
+        marks_fd, path = tempfile.mkstemp()
+        os.unlink(path)
+        os.ftruncate(marks_fd, mmap.PAGESIZE)
+        self._marks = mmap.mmap(marks_fd, mmap.PAGESIZE)
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _MAIN, str(theirs.fileno()), str(marks_fd), repr(sys.path)],
+            pass_fds=(theirs.fileno(), marks_fd),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            # One process, one core: parallel work is for several of them.
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+        os.close(marks_fd)
+        theirs.close()
+
+    @property
+    def position(self) -> int | None:
+        """What was marked last."""
+        position: int = _POSITION.unpack_from(self._marks)[0]
+        return None if position == _NOWHERE else position
+
+    def call(self, request: object, limits: Limits) -> tuple[str, Any]:
+        """Have one function called; returns how it ended, and with what. After a loss it is gone."""
+        _POSITION.pack_into(self._marks, 0, _NOWHERE)
+        try:
+            outcome, value = self._ask(request, limits)
+            if outcome == _OUT_OF_MEMORY:
+                needed = f"more than {limits.memory_limit_mib} MiB are needed"
+                raise ProcessLost(self.position, RejectReason.OUT_OF_MEMORY, needed)
+        except ProcessLost:
+            self.end()
+            raise
+        return outcome, value
+
+    def end(self) -> None:
+        """Make sure that it is gone."""
+        self._pipe.close()
+        self._process.kill()
+        self._process.wait()
+        self._marks.close()
+
+    def _ask(self, request: object, limits: Limits) -> tuple[str, Any]:
+        try:
+            self._pipe.send_bytes(pickle.dumps(request))
+            self._wait(limits)
+            answer: tuple[str, Any] = pickle.loads(self._pipe.recv_bytes())
+        except (EOFError, OSError):
+            raise self._lost() from None
+        return answer
+
+    def _wait(self, limits: Limits) -> None:
+        """Until there is an answer or the process has ended; end it if it makes no progress."""
+        patience_sec = limits.file_limit_sec * _CLOCK_PER_PROCESSOR
+        position, since = self.position, time.monotonic()
+        while not self._pipe.poll(min(_LOOK_SEC, patience_sec)):
+            now = time.monotonic()
+            if self.position != position:
+                position, since = self.position, now
+            elif now - since > patience_sec:
+                raise ProcessLost(
+                    position, RejectReason.TIMED_OUT, f"no end after {patience_sec:g} s"
+                )
+
+    def _lost(self) -> ProcessLost:
+        status = self._process.wait()
+        if hasattr(signal, "SIGPROF") and status == -signal.SIGPROF:
+            return ProcessLost(
+                self.position, RejectReason.TIMED_OUT, "its processor time was used up"
+            )
+        if status == -signal.SIGKILL:
+            return ProcessLost(
+                self.position,
+                RejectReason.CRASHED,
+                "killed by signal 9, perhaps for want of memory",
+            )
+        how = signal.strsignal(-status) if status < 0 else f"exit status {status}"
+        return ProcessLost(self.position, RejectReason.CRASHED, f"the reading process died: {how}")
+
+
+@atexit.register
+def _end_workers() -> None:
+    for worker in _idle_workers():
+        worker.end()
+    _idle_workers().clear()
+
+
+_MAIN = """
+import ast, sys
+_, pipe_fd, marks_fd, path = sys.argv
+sys.path[:] = ast.literal_eval(path)
+from pipeline_lib.notes.isolation import serve
+serve(int(pipe_fd), int(marks_fd))
+"""
+
+_POSITION = struct.Struct("q")
+
+
+def serve(pipe_fd: int, marks_fd: int) -> None:
+    """What a worker does: answer calls until its parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    pipe = Connection(pipe_fd)
+    marks = mmap.mmap(marks_fd, mmap.PAGESIZE)
+    while True:
+        try:
+            request = pipe.recv_bytes()
+        except (EOFError, OSError):
+            return
+        outcome, value = _answer(request, marks)
+        with contextlib.suppress(BrokenPipeError):
+            pipe.send_bytes(_pickled(outcome, value))
+
+
+def _answer(request: bytes, marks: mmap.mmap) -> tuple[str, Any]:
+    try:
+        function, limits, args, kwargs = pickle.loads(request)
+        _limit_memory(limits.memory_limit_mib)
+
+        def mark(position: int) -> None:
+            _POSITION.pack_into(marks, 0, position)
+            _limit_time(limits.file_limit_sec)
+
+        return _RETURNED, function(mark, *args, **kwargs)
+    except MemoryError:
+        return _OUT_OF_MEMORY, None
+    except Exception as error:
+        return _RAISED, error
+    finally:
+        _limit_time(0.0)
+
+
+def _pickled(outcome: str, value: Any) -> bytes:
+    try:
+        answer = pickle.dumps((outcome, value))
+        pickle.loads(answer)  # some exceptions can be pickled, but not read back
+    except Exception as error:
+        told = RuntimeError(f"{value!r} could not be sent back: {error!r}")
+        return pickle.dumps((_RAISED, told))
+    return answer
+
+
+def _limit_time(processor_sec: float) -> None:
+    """From now on; 0 for no limit."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, processor_sec)
+
+
+def _limit_memory(limit_mib: int) -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_mib << 20, hard))

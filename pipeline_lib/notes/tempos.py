@@ -1,0 +1,74 @@
+"""The tempos of a piece, as arrays: a performance that was played by hand has a thousand of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+DEFAULT_TEMPO_QPM = 120.0
+"""What MIDI prescribes where a file has no tempo."""
+
+_SANE_TEMPO_QPM = (5.0, 1000.0)
+_SECONDS_PER_MINUTE = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class TempoChanges:
+    """Where the tempo changes, and to what; made by `tempo_changes`.
+
+    Parameters
+    ----------
+    onset_tick : int64 array, shape (n_changes,)
+        Rising.
+    tempo_qpm : float64 array, shape (n_changes,)
+        Quarter notes per minute from there on; none equals the one before it.
+    """
+
+    onset_tick: NDArray[np.int64]
+    tempo_qpm: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.onset_tick)
+
+    @property
+    def first_qpm(self) -> float:
+        """The first tempo, or the default."""
+        return float(self.tempo_qpm[0]) if len(self) else DEFAULT_TEMPO_QPM
+
+    def pairs(self) -> tuple[tuple[int, float], ...]:
+        """(onset_tick, tempo_qpm) of each change."""
+        return tuple(zip(self.onset_tick.tolist(), self.tempo_qpm.tolist(), strict=True))
+
+    def seconds_until(self, end_tick: int, ticks_per_quarter: int) -> float:
+        """How long the music takes from tick 0 to a tick; before the first change it has the default."""
+        bounds = np.concatenate([[0], np.minimum(self.onset_tick, end_tick), [end_tick]])
+        minutes = np.diff(bounds) / np.concatenate([[DEFAULT_TEMPO_QPM], self.tempo_qpm])
+        return float(minutes.sum()) * _SECONDS_PER_MINUTE / ticks_per_quarter
+
+
+def tempo_changes(
+    onset_tick: Sequence[int] | NDArray[np.integer],
+    tempo_qpm: Sequence[float] | NDArray[np.floating],
+) -> TempoChanges:
+    """What a piece states about its tempo, reduced to the changes.
+
+    Parameters
+    ----------
+    onset_tick, tempo_qpm : arrays of equal length
+        In any order. Tempos that no music has are not believed; of several at one tick the last counts.
+    """
+    tick, qpm = np.asarray(onset_tick, np.int64), np.asarray(tempo_qpm, np.float64)
+    slowest, fastest = _SANE_TEMPO_QPM
+    believed = (qpm >= slowest) & (qpm <= fastest)
+    order = np.flatnonzero(believed)[np.argsort(tick[believed], kind="stable")]
+    tick, qpm = tick[order], qpm[order]
+    is_last_at_tick = np.diff(tick, append=-1) != 0
+    tick, qpm = tick[is_last_at_tick], qpm[is_last_at_tick]
+    is_change = np.diff(qpm, prepend=0.0) != 0
+    return TempoChanges(tick[is_change], qpm[is_change])
+
+
+NO_TEMPO = tempo_changes([], [])
