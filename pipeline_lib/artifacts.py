@@ -42,6 +42,8 @@ MANIFEST_NAME = "manifest.json"
 ADDRESS_LENGTH = 16
 """Hex digits of the sha256 in a folder's name."""
 
+_LONG_PARAMETER = 1000
+"""Characters of JSON above which a parameter is only in the manifest."""
 _CHUNK_BYTES = 1 << 20
 _MOST_ATTEMPTS = 5
 _PARQUET_TAIL_BYTES = 8
@@ -83,14 +85,22 @@ class Provenance:
     parents: tuple[Artifact, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-    def footer(self) -> dict[str, Any]:
-        """What goes into Parquet footers."""
+    def described(self) -> dict[str, Any]:
+        """What goes into the manifest."""
         return {
             "stage": self.stage,
             "code": self.code,
             "parents": [{"kind": p.kind, "sha256": p.sha256} for p in self.parents],
             "parameters": dict(self.parameters),
         }
+
+    def footer(self) -> dict[str, Any]:
+        """What goes into Parquet footers: the same, with the checksum of what is long in its place.
+
+        A bucket names all its files, which in each table of a shard would outweigh the music.
+        """
+        parameters = {name: _in_short(value) for name, value in self.parameters.items()}
+        return {**self.described(), "parameters": parameters}
 
 
 @dataclass(frozen=True)
@@ -252,7 +262,7 @@ class ArtifactStore:
         )
         manifest = {
             "artifact": asdict(artifact),
-            "provenance": {**draft.provenance.footer(), "key": draft.provenance.key},
+            "provenance": {**draft.provenance.described(), "key": draft.provenance.key},
             "parent_artifacts": [asdict(p) for p in draft.provenance.parents],
             "packages": package_versions(),
             "seconds": round(seconds, 3),
@@ -306,6 +316,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             remedy="name a folder of an artifact, or a file in one; `music-pipeline status` lists them",
         ) from None
     return manifest
+
+
+def _in_short(value: Any) -> Any:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    if len(text) <= _LONG_PARAMETER:
+        return value
+    return {"sha256": hashlib.sha256(text.encode()).hexdigest(), "see": MANIFEST_NAME}
 
 
 def file_digests(folder: Path) -> tuple[str, str]:

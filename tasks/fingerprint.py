@@ -99,6 +99,7 @@ def fingerprint(module: str, function: str) -> Fingerprint:
     return Fingerprint(dict(sorted(code.items())), tuple(sorted(packages)))
 
 
+@cache
 def read_all() -> None:
     """Read the project's code now, so that later edits do not count in this process."""
     _when_read()

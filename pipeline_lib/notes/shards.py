@@ -26,6 +26,7 @@ from pipeline_lib.notes.isolation import Limits, Mark, ProcessLost, run_isolated
 from pipeline_lib.notes.parsing import parse_files
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.table import (
+    CHANGE_PARQUET_OPTIONS,
     CHANGE_SCHEMA,
     NOTE_PARQUET_OPTIONS,
     NOTE_SCHEMA,
@@ -38,7 +39,7 @@ SHARD_FILES = {
     "notes": (NOTE_SCHEMA, NOTE_PARQUET_OPTIONS),
     "pieces": (SHARD_PIECE_SCHEMA, {}),
     "tracks": (TRACK_SCHEMA, {}),
-    "changes": (CHANGE_SCHEMA, {}),
+    "changes": (CHANGE_SCHEMA, CHANGE_PARQUET_OPTIONS),
 }
 """What a shard consists of: ``notes.parquet`` and so on, each with its schema and how it is written."""
 

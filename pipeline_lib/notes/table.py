@@ -75,6 +75,11 @@ Sorted by piece, then onset, then in the order of the columns. What repeats the 
 as is what no music can have (a tempo of 0, a metre of 3/0).
 """
 
+CHANGE_PARQUET_OPTIONS: dict[str, Any] = {
+    "use_dictionary": [f.name for f in CHANGE_SCHEMA if f.name != "onset_tick"],
+    "column_encoding": {"onset_tick": "DELTA_BINARY_PACKED"},
+}
+
 SHARD_PIECE_SCHEMA = pa.schema(
     [
         pa.field("piece_id", pa.string(), nullable=False),

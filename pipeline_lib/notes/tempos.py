@@ -63,7 +63,10 @@ def tempo_changes(
     tick, qpm = np.asarray(onset_tick, np.int64), np.asarray(tempo_qpm, np.float64)
     slowest, fastest = _SANE_TEMPO_QPM
     believed = (qpm >= slowest) & (qpm <= fastest)
-    order = np.flatnonzero(believed)[np.argsort(tick[believed], kind="stable")]
+    tick, qpm = tick[believed], qpm[believed]
+    if len(tick) < 2:  # as in most pieces: nothing to sort
+        return TempoChanges(tick, qpm)
+    order = np.argsort(tick, kind="stable")
     tick, qpm = tick[order], qpm[order]
     is_last_at_tick = np.diff(tick, append=-1) != 0
     tick, qpm = tick[is_last_at_tick], qpm[is_last_at_tick]
