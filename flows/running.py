@@ -181,6 +181,8 @@ def _refuse_unwritable(artifacts: Path) -> None:
 def _load_flow(name: str) -> Any:
     """Import a flow, and wait until Prefect's API answers; it starts its own server where none is set."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # As in pyproject.toml, which Prefect reads in the project's directory only: 20 s are too few at times.
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     from prefect.client.orchestration import get_client
 
     from flows import music_pipeline
