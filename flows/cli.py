@@ -130,8 +130,7 @@ def run(
             experiment.preset,
             experiment.settings(),
             artifacts,
-            workers=machines.workers,
-            dask_address=machines.dask_address,
+            **asdict(machines),
         )
     finally:
         # Prefect says good-bye while the process ends, when the terminal is ours again.
@@ -169,13 +168,7 @@ def ingest(
     if max_rejected_fraction is not None:
         settings["ingest.max_rejected_fraction"] = max_rejected_fraction
     try:
-        outcome = run_ingestion(
-            corpus,
-            settings,
-            artifacts,
-            workers=machines.workers,
-            dask_address=machines.dask_address,
-        )
+        outcome = run_ingestion(corpus, settings, artifacts, **asdict(machines))
     finally:
         logging.disable()
     if as_json:

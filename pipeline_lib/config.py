@@ -55,7 +55,10 @@ class ParseConfig(StageConfig):
         "otherwise they are rejected.",
     )
     file_limit_sec: float = Field(
-        60.0, gt=0, le=3600, description="Processor seconds that one file may take to read."
+        60.0,
+        gt=0,
+        le=3600,
+        description="Processor seconds that one file, or one tune of a book, may take to read.",
     )
     memory_limit_mib: int = Field(
         2048, ge=256, description="Memory that a process that reads files may use, in MiB."

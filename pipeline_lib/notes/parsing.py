@@ -11,7 +11,7 @@ therefore sorted and put into tables a chunk of files at a time, which also keep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -115,7 +115,9 @@ def first_piece(pieces: Sequence[ParsedPiece]) -> ParsedPiece:
 
 
 def parse_files(
-    files: Iterable[tuple[SourceFile, bytes | RejectedFile]], config: ParseConfig
+    files: Iterable[tuple[SourceFile, bytes | RejectedFile]],
+    config: ParseConfig,
+    before_tune: Callable[[], object] = lambda: None,
 ) -> Iterator[ShardTables]:
     """Parse files, each as soon as it is drawn.
 
@@ -125,6 +127,8 @@ def parse_files(
         Contents are bytes, or why there are none.
     config : ParseConfig
         How to read them.
+    before_tune : callable
+        Called before each tune of a file that holds many.
 
     Yields
     ------
@@ -135,7 +139,11 @@ def parse_files(
     rows: list[_Piece] = []
     n_files, n_notes, n_chunks = 0, 0, 0
     for file, data in files:
-        pieces = [data] if isinstance(data, RejectedFile) else _read(data, file.suffix, config)
+        pieces = (
+            [data]
+            if isinstance(data, RejectedFile)
+            else _read(data, file.suffix, config, before_tune)
+        )
         rows += _numbered(file, pieces)
         n_files += 1
         n_notes += sum(len(p) for p in pieces if not isinstance(p, RejectedFile))
@@ -147,12 +155,17 @@ def parse_files(
 
 
 def _read(
-    data: bytes, suffix: str, config: ParseConfig
+    data: bytes,
+    suffix: str,
+    config: ParseConfig,
+    before_tune: Callable[[], object] = lambda: None,
 ) -> Sequence[UnsortedPiece | ParsedPiece | RejectedFile]:
     """The pieces in a file; one rejection if it cannot be read, whatever the parser trips over."""
     try:
         if suffix in SCORE_SUFFIXES and data[:4] not in _MIDI_MARKS:
-            pieces: Sequence[UnsortedPiece | ParsedPiece | RejectedFile] = read_scores(data, suffix)
+            pieces: Sequence[UnsortedPiece | ParsedPiece | RejectedFile] = read_scores(
+                data, suffix, before_tune
+            )
         else:
             pieces = read_unsorted(data, config)
     except RejectedFile as rejected:

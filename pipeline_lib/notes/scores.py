@@ -67,7 +67,9 @@ _MAX_DENOMINATOR = 65_535
 """music21 holds times as binary floats or as fractions up to this denominator."""
 
 
-def read_scores(data: bytes, suffix: str) -> tuple[ParsedPiece | RejectedFile, ...]:
+def read_scores(
+    data: bytes, suffix: str, before_tune: Callable[[], object] = lambda: None
+) -> tuple[ParsedPiece | RejectedFile, ...]:
     """Read an ABC, kern or MusicXML file.
 
     Parameters
@@ -76,6 +78,8 @@ def read_scores(data: bytes, suffix: str) -> tuple[ParsedPiece | RejectedFile, .
         The whole file.
     suffix : str
         Its suffix in lower case, which tells music21 the format.
+    before_tune : callable
+        Called before each tune of a book, which may take minutes as a whole.
 
     Returns
     -------
@@ -93,7 +97,16 @@ def read_scores(data: bytes, suffix: str) -> tuple[ParsedPiece | RejectedFile, .
     if len(tunes) < 2:
         scores = load_scores(data, suffix)
         return tuple(score_to_piece(score) for score in scores)
-    return tuple(_read_tune(tune) for tune in tunes)
+    pieces = []
+    for tune in tunes:
+        before_tune()
+        pieces.append(_read_tune(tune))
+    return tuple(pieces)
+
+
+def load_parser() -> None:
+    """Import music21, so that the seconds that takes are counted against no file."""
+    import music21  # noqa: F401
 
 
 def load_scores(data: bytes, suffix: str) -> list[Any]:

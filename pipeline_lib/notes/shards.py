@@ -1,8 +1,9 @@
 """From the files of one bucket to a shard: four Parquet files, written while the files are read.
 
 Reading happens in another process (`pipeline_lib.notes.isolation`), for a parser may crash, hang or eat all
-memory. That costs the one file, which becomes a rejected row; the others are then read again. A crash is
-tried once more before the file is blamed: the process may have been killed for another's fault.
+memory. That costs the one file, which becomes a rejected row; the others are then read again. A file that took
+too long is blamed at once. Otherwise it is tried once more, in a new process: the old one may have been killed
+for another's fault, or been full of others' memory.
 
 A content that occurs twice is parsed once. Rows do not depend on paths, so a bucket whose files were renamed
 gives the same bytes: files come in the order of their checksums, members of an archive behind them in its
@@ -21,10 +22,11 @@ from pipeline_lib.artifacts import Draft
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.errors import CorpusError
 from pipeline_lib.notes.archives import read_file, read_members
-from pipeline_lib.notes.corpus import Bucket, SourceFile
+from pipeline_lib.notes.corpus import SCORE_SUFFIXES, Bucket, SourceFile
 from pipeline_lib.notes.isolation import Limits, Mark, ProcessLost, run_isolated
 from pipeline_lib.notes.parsing import parse_files
 from pipeline_lib.notes.piece import RejectedFile
+from pipeline_lib.notes.scores import load_parser
 from pipeline_lib.notes.table import (
     CHANGE_PARQUET_OPTIONS,
     CHANGE_SCHEMA,
@@ -67,7 +69,7 @@ def write_shard(draft: Draft, bucket: Bucket, config: ParseConfig) -> None:
             if loss.position is None:
                 raise
             sha256 = str(files[loss.position].sha256)
-            if loss.reason == RejectReason.CRASHED and sha256 not in suspected:
+            if loss.reason != RejectReason.TIMED_OUT and sha256 not in suspected:
                 suspected.add(sha256)
             else:
                 lost[sha256] = RejectedFile(loss.reason, loss.detail)
@@ -87,14 +89,33 @@ def _parse_and_write(
     mark: Mark, draft: Draft, root: str, files: list[SourceFile], config: ParseConfig, lost: Lost
 ) -> None:
     """Runs in the isolated process."""
+    if any(file.suffix in SCORE_SUFFIXES for file in files):
+        load_parser()
     with ExitStack() as stack:
         writers = {
             name: stack.enter_context(draft.open_table(f"{name}.parquet", schema, **options))
             for name, (schema, options) in SHARD_FILES.items()
         }
-        for tables in parse_files(_read(mark, Path(root), files, lost), config):
+        watch = _Watch(mark)
+        contents = _read(watch.mark, Path(root), files, lost)
+        for tables in parse_files(contents, config, before_tune=watch.mark_again):
             for name, writer in writers.items():
                 writer.write_table(getattr(tables, name))
+
+
+class _Watch:
+    """Marks files, and the one in progress again for each of its tunes, whose time counts anew."""
+
+    def __init__(self, mark: Mark) -> None:
+        self._mark = mark
+        self._position = 0
+
+    def mark(self, position: int) -> None:
+        self._position = position
+        self._mark(position)
+
+    def mark_again(self) -> None:
+        self._mark(self._position)
 
 
 def _read(

@@ -21,6 +21,7 @@ from pipeline_lib.notes.isolation import ProcessLost
 from pipeline_lib.notes.scanning import scan_corpus
 from pipeline_lib.notes.shards import SHARD_FILES, write_shard
 from pipeline_lib.notes.table import RejectReason
+from tasks.ingest import ingest
 
 Write = Callable[[dict[str, bytes]], Path]
 Tables = dict[str, pa.Table]
@@ -267,15 +268,11 @@ def test_one_crash_is_not_held_against_a_file(
     assert len(isolation.read) == 3
 
 
-@pytest.mark.parametrize("reason", [RejectReason.TIMED_OUT, RejectReason.OUT_OF_MEMORY])
-def test_a_file_that_takes_too_much_is_not_tried_again(
-    write_bucket: Callable[[Bucket], Tables],
-    isolation: Isolation,
-    bucket: Bucket,
-    reason: RejectReason,
+def test_a_file_that_takes_too_long_is_not_tried_again(
+    write_bucket: Callable[[Bucket], Tables], isolation: Isolation, bucket: Bucket
 ) -> None:
-    isolation.losses[sha256(LOW)] = [reason]
-    assert outcomes(write_bucket(bucket))[sha256(LOW)] == reason
+    isolation.losses[sha256(LOW)] = [RejectReason.TIMED_OUT]
+    assert outcomes(write_bucket(bucket))[sha256(LOW)] == RejectReason.TIMED_OUT
     assert [sha256(LOW) in read for read in isolation.read] == [True, False]
 
 
@@ -297,3 +294,21 @@ def test_a_process_that_is_lost_before_it_reads_is_no_files_fault(
     monkeypatch.setattr(shards, "run_isolated", lose)
     with pytest.raises(ProcessLost, match="no interpreter"):
         write_bucket(bucket)
+
+
+@pytest.mark.slow
+def test_a_book_of_many_tunes_has_time_for_each(tmp_path: Path) -> None:
+    """Real processes: the book takes several times what a file may take, none of its tunes does."""
+    tune = "X:{n}\nT:T\nM:2/4\nL:1/8\nK:C\n{bars}\n\n"
+    root = tmp_path / "corpus"
+    root.mkdir()
+    bars = "CDEF GABc|" * 10
+    book = "".join(tune.format(n=n, bars=bars) for n in range(1, 41))
+    (root / "book.abc").write_text(book)
+    (root / "symphony.abc").write_text(tune.format(n=1, bars=bars * 120))
+    store = ArtifactStore(tmp_path / "artifacts")
+    (bucket,) = scan_corpus(root).buckets(1)
+    shard = ingest(store, bucket, ParseConfig(file_limit_sec=1.5))
+    rows = store.read_table(shard, "pieces.parquet").to_pylist()
+    by_tune = {row["tune"]: row["reject_reason"] for row in rows}
+    assert by_tune == {None: RejectReason.TIMED_OUT, **dict.fromkeys(range(1, 41))}
