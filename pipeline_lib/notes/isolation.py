@@ -7,10 +7,11 @@ be imported again.
 
 Limits: a file that takes more processor time than it may ends its process by the signal that a timer of the
 kernel sends (``ITIMER_PROF``), whatever native code is at work; one that waits for ever is ended by the
-parent, after ten times as long by the clock. Memory is limited for the process as a whole (``RLIMIT_DATA``).
-Where a system has none of these, as Windows, that limit is not kept.
+parent, after ten times as long by the clock. Memory is limited for the process as a whole (``RLIMIT_DATA``,
+which Linux keeps and macOS does not). Windows cannot start such processes.
 
-Workers ignore interrupts from the terminal, and end when the pipe to their parent closes, however it ends.
+Workers ignore interrupts from the terminal. When the pipe to their parent closes, however it ended, they end
+at once, even in the middle of a call; native code that does not let Python's threads run has its limit.
 """
 
 from __future__ import annotations
@@ -18,15 +19,19 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import itertools
 import mmap
 import os
 import pickle
+import select
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
@@ -37,7 +42,7 @@ from pipeline_lib.notes.table import RejectReason
 P = ParamSpec("P")
 T = TypeVar("T")
 Mark = Callable[[int], None]
-"""Tells which file is read next, by its position in the caller's list."""
+"""Tells which file is read next, by its position in the caller's list; its time counts from here."""
 
 _CLOCK_PER_PROCESSOR = 10
 _LOOK_SEC = 1.0
@@ -107,7 +112,8 @@ def run_isolated(
     Exception
         Whatever the function raises.
     """
-    request = (function, limits, args, kwargs)
+    # A worker is kept from call to call, so it may have started in another folder.
+    request = pickle.dumps((function, limits, os.getcwd(), args, kwargs))
     worker, is_new = _borrow()
     try:
         outcome, value = worker.call(request, limits)
@@ -147,10 +153,10 @@ class _Worker:
 
     def __init__(self) -> None:
         self._pipe, theirs = Pipe()
-        marks_fd, path = tempfile.mkstemp()
-        os.unlink(path)
+        marks_fd = _shared_memory()
         os.ftruncate(marks_fd, mmap.PAGESIZE)
         self._marks = mmap.mmap(marks_fd, mmap.PAGESIZE)
+        _MARKED.pack_into(self._marks, 0, _NOWHERE, 0)
         self._process = subprocess.Popen(
             [sys.executable, "-c", _MAIN, str(theirs.fileno()), str(marks_fd), repr(sys.path)],
             pass_fds=(theirs.fileno(), marks_fd),
@@ -161,22 +167,26 @@ class _Worker:
         )
         os.close(marks_fd)
         theirs.close()
+        try:
+            self._pipe.recv_bytes()  # it is there; what it takes to start is no file's fault
+        except (EOFError, OSError):
+            raise self._lost() from None
 
     @property
     def position(self) -> int | None:
         """What was marked last."""
-        position: int = _POSITION.unpack_from(self._marks)[0]
+        position: int = _MARKED.unpack_from(self._marks)[0]
         return None if position == _NOWHERE else position
 
-    def call(self, request: object, limits: Limits) -> tuple[str, Any]:
-        """Have one function called; returns how it ended, and with what. After a loss it is gone."""
-        _POSITION.pack_into(self._marks, 0, _NOWHERE)
+    def call(self, request: bytes, limits: Limits) -> tuple[str, Any]:
+        """Have one function called; returns how it ended, and with what. If this raises, it is gone."""
+        _MARKED.pack_into(self._marks, 0, _NOWHERE, 0)
         try:
             outcome, value = self._ask(request, limits)
             if outcome == _OUT_OF_MEMORY:
                 needed = f"more than {limits.memory_limit_mib} MiB are needed"
                 raise ProcessLost(self.position, RejectReason.OUT_OF_MEMORY, needed)
-        except ProcessLost:
+        except BaseException:  # an interrupt, too, would leave it at work
             self.end()
             raise
         return outcome, value
@@ -188,9 +198,9 @@ class _Worker:
         self._process.wait()
         self._marks.close()
 
-    def _ask(self, request: object, limits: Limits) -> tuple[str, Any]:
+    def _ask(self, request: bytes, limits: Limits) -> tuple[str, Any]:
         try:
-            self._pipe.send_bytes(pickle.dumps(request))
+            self._pipe.send_bytes(request)
             self._wait(limits)
             answer: tuple[str, Any] = pickle.loads(self._pipe.recv_bytes())
         except (EOFError, OSError):
@@ -200,14 +210,14 @@ class _Worker:
     def _wait(self, limits: Limits) -> None:
         """Until there is an answer or the process has ended; end it if it makes no progress."""
         patience_sec = limits.file_limit_sec * _CLOCK_PER_PROCESSOR
-        position, since = self.position, time.monotonic()
+        progress, since = self._marks[: _MARKED.size], time.monotonic()
         while not self._pipe.poll(min(_LOOK_SEC, patience_sec)):
             now = time.monotonic()
-            if self.position != position:
-                position, since = self.position, now
+            if self._marks[: _MARKED.size] != progress:
+                progress, since = self._marks[: _MARKED.size], now
             elif now - since > patience_sec:
                 raise ProcessLost(
-                    position, RejectReason.TIMED_OUT, f"no end after {patience_sec:g} s"
+                    self.position, RejectReason.TIMED_OUT, f"no end after {patience_sec:g} s"
                 )
 
     def _lost(self) -> ProcessLost:
@@ -226,6 +236,15 @@ class _Worker:
         return ProcessLost(self.position, RejectReason.CRASHED, f"the reading process died: {how}")
 
 
+def _shared_memory() -> int:
+    """A file without a name; in memory if possible, where a full disk does not matter."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("marks")
+    fd, path = tempfile.mkstemp()
+    os.unlink(path)
+    return fd
+
+
 @atexit.register
 def _end_workers() -> None:
     for worker in _idle_workers():
@@ -241,7 +260,8 @@ from pipeline_lib.notes.isolation import serve
 serve(int(pipe_fd), int(marks_fd))
 """
 
-_POSITION = struct.Struct("q")
+_MARKED = struct.Struct("qq")
+"""Position of the file in progress, and the number of marks: a file may be marked again for each part."""
 
 
 def serve(pipe_fd: int, marks_fd: int) -> None:
@@ -249,7 +269,9 @@ def serve(pipe_fd: int, marks_fd: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Parsing makes many small objects and hardly a cycle: looking for cycles as often as usual costs 8 %.
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
+    threading.Thread(target=_end_with_parent, args=(pipe_fd,), daemon=True).start()
     pipe = Connection(pipe_fd)
+    pipe.send_bytes(b"")
     marks = mmap.mmap(marks_fd, mmap.PAGESIZE)
     while True:
         try:
@@ -261,19 +283,30 @@ def serve(pipe_fd: int, marks_fd: int) -> None:
             pipe.send_bytes(_pickled(outcome, value))
 
 
+def _end_with_parent(pipe_fd: int) -> None:
+    poll = select.poll()
+    poll.register(pipe_fd, 0)  # for nothing but its end
+    poll.poll()
+    os._exit(1)
+
+
 def _answer(request: bytes, marks: mmap.mmap) -> tuple[str, Any]:
     try:
-        function, limits, args, kwargs = pickle.loads(request)
+        function, limits, folder, args, kwargs = pickle.loads(request)
+        os.chdir(folder)
         _limit_memory(limits.memory_limit_mib)
 
+        n_marks = itertools.count(1)
+
         def mark(position: int) -> None:
-            _POSITION.pack_into(marks, 0, position)
+            _MARKED.pack_into(marks, 0, position, next(n_marks))
             _limit_time(limits.file_limit_sec)
 
         return _RETURNED, function(mark, *args, **kwargs)
     except MemoryError:
         return _OUT_OF_MEMORY, None
     except Exception as error:
+        error.add_note(f"In the worker process:\n{traceback.format_exc()}")
         return _RAISED, error
     finally:
         _limit_time(0.0)
@@ -283,6 +316,8 @@ def _pickled(outcome: str, value: Any) -> bytes:
     try:
         answer = pickle.dumps((outcome, value))
         pickle.loads(answer)  # some exceptions can be pickled, but not read back
+    except MemoryError:
+        return pickle.dumps((_OUT_OF_MEMORY, None))
     except Exception as error:
         told = RuntimeError(f"{value!r} could not be sent back: {error!r}")
         return pickle.dumps((_RAISED, told))

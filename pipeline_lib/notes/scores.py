@@ -10,7 +10,11 @@ Conventions:
 - Tied notes become one note. Grace notes have no duration and are dropped, as are chord symbols and
   unpitched percussion.
 - Each tune of a file with several (ABC) is a piece of its own, and read on its own: a broken one costs no
-  other. The fields before the first tune (`M:`, `L:` and the like) count for all that do not say otherwise.
+  other. What stands before the first tune (`M:`, `L:` and the like, the version of the notation) counts for
+  all that do not say otherwise.
+- Free text between tunes is no music: a paragraph of ABC has a field, a comment or a bar line.
+- An accidental in ABC holds for its note alone, unless the file states its version: so music21 reads it, and so old
+  collections were mostly typed. From version 2.1 on it holds to the end of the bar.
 - One part is one track. All notes get the same velocity.
 - Changes of tempo, metre and key are where they are played, after repeats are expanded.
 - The resolution is the smallest multiple of 480 ticks per quarter that holds every onset and duration
@@ -46,8 +50,11 @@ from pipeline_lib.notes.piece import (
 from pipeline_lib.notes.table import RejectReason
 from pipeline_lib.notes.tempos import TempoChanges, tempo_changes
 
-_HEADER_FIELD = re.compile(r"[A-JL-WYZ]:")
-"""Every field but `K:`, which ends the header of a tune, and `X:`, which begins one."""
+_TUNE_START = re.compile(r"^(?=[ \t]*X:)", re.MULTILINE)
+_SHARED_LINE = re.compile(r"%abc-|%%|[A-JL-WYZ]:")
+"""What holds for every tune: the version (which decides how far an accidental reaches), directives, and all
+fields but `K:`, which ends the header of a tune, and `X:`, which begins one."""
+_ABC_PARAGRAPH = re.compile(r"^%|^[ \t]*[A-Za-z]:|\|", re.MULTILINE)
 _TEXT_FORMATS = {".abc": "abc", ".krn": "humdrum"}
 _XML_MARK = rb"<score-(partwise|timewise)"
 _MARKS = {
@@ -93,7 +100,7 @@ def read_scores(
         The file cannot be used, or not the one piece in it.
     """
     _check_kind(data, suffix)
-    tunes = _tunes(_decoded(data)) if suffix == ".abc" else []
+    tunes = _tunes(_abc_text(data)) if suffix == ".abc" else []
     if len(tunes) < 2:
         scores = load_scores(data, suffix)
         return tuple(score_to_piece(score) for score in scores)
@@ -157,13 +164,14 @@ def _check_unpacked_size(data: bytes) -> None:
 
 
 def _tunes(text: str) -> list[str]:
-    """The tunes of an ABC file, each with the fields of the file's header.
+    """The tunes of an ABC file, each with what the file's header says for all.
 
-    A tune has to begin with its number. The file's fields come next, so that the tune's own override them.
+    A tune has to begin with its number. The header comes next, so that the tune's own fields override it.
     """
-    header, *tunes = re.split(r"^(?=X:)", text, flags=re.MULTILINE)
-    shared = [line for line in header.splitlines() if _HEADER_FIELD.match(line)]
-    lines = [tune.splitlines() for tune in tunes]
+    header, *tunes = _TUNE_START.split(text)
+    # Not `splitlines`, which knows a dozen more line breaks, some of them letters of old encodings.
+    shared = [line for line in header.split("\n") if _SHARED_LINE.match(line)]
+    lines = [tune.split("\n") for tune in tunes]
     return ["\n".join([number, *shared, *rest]) for number, *rest in lines]
 
 
@@ -184,7 +192,8 @@ def _parse(data: bytes, suffix: str) -> Any:
     from music21 import converter
 
     if suffix in _TEXT_FORMATS:
-        return converter.parseData(_decoded(data), format=_TEXT_FORMATS[suffix])
+        text = _abc_text(data) if suffix == ".abc" else _decoded(data)
+        return converter.parseData(text, format=_TEXT_FORMATS[suffix])
     with tempfile.TemporaryDirectory() as folder:
         # music21 unpacks compressed scores, and heeds the encoding XML declares, only in files on disk.
         path = Path(folder) / f"score{suffix}"
@@ -192,11 +201,19 @@ def _parse(data: bytes, suffix: str) -> Any:
         return converter.parse(path, forceSource=True, storePickle=False)
 
 
+def _abc_text(data: bytes) -> str:
+    """A file without its free text, which music21 would take for notes."""
+    paragraphs = re.split(r"\n[ \t]*\n", _decoded(data))
+    return "\n\n".join(p for p in paragraphs if _ABC_PARAGRAPH.search(p))
+
+
 def _decoded(data: bytes) -> str:
+    """Text with the line ends of this language, whichever the file has."""
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("latin-1")  # what old ABC collections are in; never fails
+        text = data.decode("latin-1")  # what old ABC collections are in; never fails
+    return re.sub(r"\r\n?", "\n", text)
 
 
 def score_to_piece(score: Any) -> ParsedPiece:

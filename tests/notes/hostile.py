@@ -23,6 +23,10 @@ def wait(mark: Mark, seconds: float) -> int:
     return os.getpid()
 
 
+def whereabouts(mark: Mark) -> str:
+    return os.getcwd()
+
+
 def abort(mark: Mark) -> None:
     mark(2)
     os.abort()
@@ -58,6 +62,14 @@ def mark_many(mark: Mark, n: int) -> float:
     for position in range(n):
         mark(position)
     return (time.perf_counter() - started) / n
+
+
+def mark_slowly(mark: Mark, n: int, seconds: float) -> int:
+    """One file in many parts."""
+    for _ in range(n):
+        mark(9)
+        time.sleep(seconds)
+    return n
 
 
 class UnpicklableError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import psutil
 import pytest
 
 from pipeline_lib.errors import CorpusError
+from pipeline_lib.notes import isolation
 from pipeline_lib.notes.isolation import Limits, ProcessLost, run_isolated
 from pipeline_lib.notes.table import RejectReason
 
@@ -80,6 +82,25 @@ def test_waiting_for_ever_is_ended_by_the_clock() -> None:
     assert time.monotonic() - started < 10
 
 
+def test_a_file_that_is_marked_again_has_its_time_anew() -> None:
+    # One second by the clock from mark to mark; two in all.
+    assert run_isolated(hostile.mark_slowly, Limits(0.1, 2048), 8, 0.25) == 8
+
+
+def test_time_to_start_is_no_file_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    isolation._end_workers()
+    monkeypatch.setattr(isolation, "_MAIN", f"import time; time.sleep(1.5){isolation._MAIN}")
+    assert run_isolated(hostile.add, Limits(0.1, 2048), 1)[0] == 1
+
+
+def test_a_process_that_cannot_start_is_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    isolation._end_workers()
+    monkeypatch.setattr(isolation, "_MAIN", "raise SystemExit(3)")
+    with pytest.raises(ProcessLost, match="exit status 3") as caught:
+        run_isolated(hostile.add, AMPLE, 1)
+    assert caught.value.position is None
+
+
 def test_a_function_may_catch_its_own_want_of_memory() -> None:
     assert run_isolated(hostile.survive_taking_memory, Limits(60, 512)) == "caught"
 
@@ -100,9 +121,36 @@ def test_a_process_that_died_between_calls_is_replaced() -> None:
     assert run_isolated(hostile.add, AMPLE, 1)[1] != pid
 
 
+def test_a_process_works_where_its_caller_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_isolated(hostile.whereabouts, AMPLE) == os.getcwd()
+    monkeypatch.chdir(tmp_path)
+    assert run_isolated(hostile.whereabouts, AMPLE) == os.getcwd()
+
+
+def test_an_interrupted_call_leaves_nothing_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    _, pid = run_isolated(hostile.add, AMPLE, 1)
+    monkeypatch.setattr(isolation._Worker, "_wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_isolated(hostile.wait, AMPLE, 60)
+    assert is_gone(pid)
+
+
+def test_what_cannot_be_sent_costs_no_process() -> None:
+    _, pid = run_isolated(hostile.add, AMPLE, 1)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        run_isolated(lambda mark: None, AMPLE)
+    assert run_isolated(hostile.add, AMPLE, 1)[1] == pid
+
+
 def test_what_a_function_raises_is_raised_here() -> None:
-    with pytest.raises(ValueError, match="as it was"):
+    with pytest.raises(ValueError, match="as it was") as caught:
         run_isolated(hostile.fail, AMPLE, "as it was")
+    assert "hostile.py" in caught.value.__notes__[0]  # where it was raised
     with pytest.raises(RuntimeError, match="could not be sent back"):
         run_isolated(hostile.fail, AMPLE, "unpicklable")
 
@@ -141,10 +189,19 @@ def test_processes_end_with_their_parent() -> None:
     assert wait_until(lambda: is_gone(pid))
 
 
-def test_processes_end_when_their_parent_is_killed() -> None:
-    with start_parent("time.sleep(60)") as parent:
+@pytest.mark.parametrize(
+    "then",
+    [
+        "time.sleep(60)",
+        "run_isolated(hostile.wait, Limits(60, 2048), 60)",
+        "run_isolated(hostile.mark_many, Limits(60, 2048), 10**9)",
+    ],
+)
+def test_processes_end_when_their_parent_is_killed(then: str) -> None:
+    with start_parent(then) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
+        time.sleep(0.1)  # the second call is under way
         parent.kill()
     assert wait_until(lambda: is_gone(pid))
 

@@ -122,6 +122,47 @@ def test_each_tune_of_a_book_is_a_piece_and_a_broken_one_costs_no_other() -> Non
     assert [p.key_signature for p in (first, last)] == ["C major", "G major"]
 
 
+TWO_TUNES = b"X:1\nT:A\nM:2/4\nL:1/4\nK:C\nCD|\n\nX:2\nT:B\nM:2/4\nL:1/4\nK:C\nGA|\n"
+
+
+def pitches(book: bytes) -> list[list[int]]:
+    tunes = read_scores(book, ".abc")
+    return [tune.pitch.tolist() for tune in tunes if isinstance(tune, ParsedPiece)]
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_lines_of_abc_end_as_on_any_system(line_end: bytes) -> None:
+    assert pitches(TWO_TUNES.replace(b"\n", line_end)) == [[60, 62], [67, 69]]
+    (one, _) = TWO_TUNES.split(b"\n\n")
+    assert read_score(one.replace(b"\n", line_end), ".abc").pitch.tolist() == [60, 62]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"T:A", b"T:A\x85bag"),  # an ellipsis in Windows' encoding, a line break in Unicode
+        (b"T:A", b"T:A X:3"),
+        (b"X:2", b"  X:2"),
+        (b"X:1", b"A badge\n\nX:1"),
+        (b"X:2", b"A badge was given.\n\nX:2"),
+        (b"|\n\nX:2", b"|\n \nA badge was given.\n\nX:2"),
+    ],
+)
+def test_nothing_beside_the_tunes_of_a_book_becomes_music(before: bytes, after: bytes) -> None:
+    assert pitches(TWO_TUNES.replace(before, after)) == [[60, 62], [67, 69]]
+
+
+def test_an_empty_line_within_a_tune_costs_no_music() -> None:
+    assert pitches(TWO_TUNES.replace(b"CD|\n", b"CD|\n\nEF|\n")) == [[60, 62, 64, 65], [67, 69]]
+
+
+def test_the_version_of_a_book_holds_for_its_tunes() -> None:
+    """Since version 2 an accidental reaches to the end of the bar; music21 says not before that."""
+    book = TWO_TUNES.replace(b"CD|", b"^CC|")
+    assert pitches(book)[0] == [61, 60]
+    assert pitches(b"%abc-2.1\n\n" + book)[0] == [61, 61]
+
+
 def test_tunes_of_a_book_are_what_music21_finds_in_it() -> None:
     """Independent of how we divide the text: music21 reads the file as a whole, into an Opus."""
     from music21 import converter, corpus
@@ -215,6 +256,13 @@ def test_kern() -> None:
     assert (piece.time_signature, piece.key_signature) == ("3/4", "D minor")
 
 
+def test_spines_of_kern_are_tracks_from_the_top_of_the_score() -> None:
+    spines = b"**kern\t**kern\n*M2/4\t*M2/4\n2C\t4c\n.\t4d\n==\t==\n*-\t*-\n"
+    piece = read_score(spines, ".krn")
+    assert quarters(piece) == [(0, 1, 60), (0, 2, 48), (1, 1, 62)]
+    assert piece.track.tolist() == [0, 1, 0]
+
+
 @pytest.mark.parametrize("suffix", [".musicxml", ".xml", ".mxl"])
 def test_musicxml(suffix: str) -> None:
     piece = read_score(zipped(MUSICXML) if suffix == ".mxl" else MUSICXML, suffix)
@@ -223,6 +271,15 @@ def test_musicxml(suffix: str) -> None:
     assert piece.track.tolist() == [0, 1, 0, 0]
     assert piece.program.tolist() == [73, 0, 73, 73]
     assert [track.name for track in piece.tracks] == ["Flute", "Bass"]
+
+
+def test_unpitched_percussion_is_dropped() -> None:
+    bass = b"<pitch><step>C</step><octave>3</octave></pitch>"
+    drum = (
+        b"<unpitched><display-step>C</display-step><display-octave>3</display-octave></unpitched>"
+    )
+    piece = read_score(MUSICXML.replace(bass, drum), ".xml")
+    assert piece.pitch.tolist() == [72, 74, 76]
 
 
 def zipped(xml: bytes) -> bytes:
