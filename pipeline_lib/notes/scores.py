@@ -13,8 +13,8 @@ Conventions:
   other. What stands before the first tune (`M:`, `L:` and the like, the version of the notation) counts for
   all that do not say otherwise.
 - Free text between tunes is no music: a paragraph of ABC has a field, a comment or a bar line.
-- An accidental in ABC holds for its note alone, unless the file states its version: so music21 reads it, and so old
-  collections were mostly typed. From version 2.1 on it holds to the end of the bar.
+- An accidental in ABC holds for its note alone, as music21 reads files that state no version of the notation;
+  in those that state 2.1 it holds to the end of the bar.
 - One part is one track. All notes get the same velocity.
 - Changes of tempo, metre and key are where they are played, after repeats are expanded.
 - The resolution is the smallest multiple of 480 ticks per quarter that holds every onset and duration
