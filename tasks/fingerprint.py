@@ -122,19 +122,25 @@ def edited_since_read(code: Mapping[str, str], *, even_loaded: bool = False) -> 
         Whether other processes may have loaded the modules anew.
     """
     at_start = _when_read()
-    changed = []
-    for name, digest in code.items():
-        if "/" in name:
-            path = _PROJECT_ROOT / name
-            if not path.is_file() or _digest(path.read_bytes()) != digest:
-                changed.append(name)
-        else:
-            module = name.rpartition(".")[0]
-            source = _source(module)
-            is_as_read = source and _modified(source) == at_start.modified.get(module)
-            if (even_loaded or module not in at_start.loaded) and not is_as_read:
-                changed.append(name)
-    return changed
+    modules = {name.rpartition(".")[0] for name in code if "/" not in name}
+    if not even_loaded:
+        modules -= at_start.loaded
+    edited = {module for module in modules if not _is_as_read(module, at_start)}
+    return [
+        name
+        for name, digest in code.items()
+        if (name.rpartition(".")[0] in edited if "/" not in name else _is_changed(name, digest))
+    ]
+
+
+def _is_as_read(module: str, at_start: _Moment) -> bool:
+    source = _source(module)
+    return source is not None and _modified(source) == at_start.modified.get(module)
+
+
+def _is_changed(relative_path: str, digest: str) -> bool:
+    path = _PROJECT_ROOT / relative_path
+    return not path.is_file() or _digest(path.read_bytes()) != digest
 
 
 @dataclass(frozen=True)

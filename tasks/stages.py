@@ -214,17 +214,17 @@ def artifacts_in(value: Any) -> Iterator[Artifact]:
 def _canonical(value: Any) -> Any:
     """The part of an input that decides a result, as JSON values."""
     match value:
-        # Nearly everything in a bucket of files is text, and the protocol below is slow to check.
+        # Nearly everything in a bucket of files is text in lists, and the protocol is slow to check.
         case None | bool() | int() | float() | str():
             return value
+        case list() | tuple():
+            return [_canonical(item) for item in value]
         case Artifact():
             return f"{value.kind}:{value.content_sha256}"
         case StageConfig():
             return value.model_dump(mode="json")
         case HasCacheValue():
             return _canonical(value.cache_value())
-        case list() | tuple():
-            return [_canonical(item) for item in value]
         case Mapping():
             return {str(name): _canonical(item) for name, item in sorted(value.items())}
         case _:
