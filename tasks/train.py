@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import RunConfig
 from pipeline_lib.notes.table import Split
@@ -9,6 +11,10 @@ from pipeline_lib.tokens.windows import n_long_enough, starts_of
 from tasks.encode import load_corpus
 from tasks.progress import report
 from tasks.stages import stage
+
+_AT_ONCE = threading.BoundedSemaphore(2)
+"""Networks that one process trains at once, however many workers read files: more are no faster (see
+EXPERIMENTS.md, 3), and they share one GPU's memory."""
 
 
 @stage(kind="runs")
@@ -20,15 +26,16 @@ def train(draft: Draft, tokens: Artifact, windows: Artifact, config: RunConfig) 
     corpus = load_corpus(draft.store, tokens)
     index = draft.store.read_table(windows, "windows.parquet")
     label = f"train/{config.name}"
-    trained = train_network(
-        config,
-        len(corpus.vocabulary),
-        corpus.token_ids,
-        starts_of(index, Split.TRAIN),
-        starts_of(index, Split.VALID),
-        n_train_tokens=int(corpus.spans(Split.TRAIN)[:, 1].sum()),
-        progress=lambda step, n_steps, text: report(label, step, n_steps, text),
-    )
+    with _AT_ONCE:
+        trained = train_network(
+            config,
+            len(corpus.vocabulary),
+            corpus.token_ids,
+            starts_of(index, Split.TRAIN),
+            starts_of(index, Split.VALID),
+            n_train_tokens=int(corpus.spans(Split.TRAIN)[:, 1].sum()),
+            progress=lambda step, n_steps, text: report(label, step, n_steps, text),
+        )
     save_weights(trained.model, draft.path(WEIGHTS_NAME))
     draft.write_table("history.parquet", trained.history)
     description = {
