@@ -118,18 +118,11 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
     )
 
     lengths = config.windows.seq_lengths
-    windows = dict(
-        zip(
-            lengths,
-            run.all(
-                [
-                    index_windows.call(f"index_windows/L{n}", tokens, n, config.windows.stride)
-                    for n in lengths
-                ]
-            ),
-            strict=True,
-        )
-    )
+    windows: dict[int, Artifact | None] = dict.fromkeys(lengths)
+    if config.train.regime == "windows":
+        stride = config.windows.stride
+        calls = [index_windows.call(f"index_windows/L{n}", tokens, n, stride) for n in lengths]
+        windows |= zip(lengths, run.all(calls), strict=True)
 
     # All models are asked for the same targets: those that even the longest window can predict.
     n_context = max(lengths)
@@ -138,7 +131,12 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
 
     points = config.runs
     runs = run.all(
-        [train.call(f"train/{p.name}", tokens, windows[p.seq_length], p) for p in points]
+        [
+            train.call(
+                f"train/{p.name}", tokens, windows[p.seq_length], p, config.checkpoints
+            )
+            for p in points
+        ]
     )
     scores = run.all(
         [

@@ -9,9 +9,9 @@ Durations are in quarter notes, losses in nats per token, tokens are one note, c
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 SeqLength = Annotated[int, Field(ge=2, le=4096)]
@@ -163,34 +163,126 @@ class WindowConfig(StageConfig):
     stride: int = Field(1, ge=1, description="Tokens between the starts of neighbouring windows.")
 
 
-class LstmConfig(StageConfig):
-    """A stacked LSTM over note tokens."""
+class _NetworkConfig(StageConfig):
+    """What all networks have in common: tokens go in as vectors, scores of the next token come out."""
 
-    kind: Literal["lstm"] = "lstm"
-    layers: int = Field(3, ge=1, le=4, description="LSTM layers.")
-    units: int = Field(128, ge=8, le=2048, description="Units per LSTM layer.")
     token_input: Literal["embedding", "one_hot"] = Field(
         "embedding", description="How a token id enters the network."
     )
     embedding_size: int = Field(
         128, ge=4, le=2048, description="Width of the embedding (unused for one_hot)."
     )
-    dropout: float = Field(
-        0.3, ge=0, lt=1, description="Dropout after the input and after each LSTM layer."
+    output: Literal["dense", "tied", "pitch_duration"] = Field(
+        "dense",
+        description="How scores of the next token are computed. dense: a weight vector for each token; "
+        "tied: the token's embedding is that vector; pitch_duration: the sum of a score for its pitch "
+        "and one for its duration.",
     )
+    dropout: float = Field(
+        0.3, ge=0, lt=1, description="Dropout after the input and after each layer."
+    )
+
+    @property
+    def _size(self) -> str:
+        """The part of the name that always shows."""
+        raise NotImplementedError
 
     @property
     def name(self) -> str:
         """Kind and size, then whatever is not the default: ``lstm2x256-dropout0.5``."""
-        usual = type(self)()
-        parts = [f"{self.kind}{self.layers}x{self.units}"]
-        if self.token_input == "one_hot":
-            parts.append("onehot")
-        elif self.embedding_size != usual.embedding_size:
-            parts.append(f"embedding{self.embedding_size}")
-        if self.dropout != usual.dropout:
-            parts.append(f"dropout{self.dropout!r}")
-        return "-".join(parts)
+        usual = type(self).model_fields
+        others = set(usual) - {"kind", "layers", "units"}
+        changed = {n: getattr(self, n) for n in usual if n in others}
+        parts = [_in_name(n, v) for n, v in changed.items() if v != usual[n].default]
+        return "-".join([self._size, *parts])
+
+    @model_validator(mode="after")
+    def _tied_to_an_embedding(self) -> Self:
+        if self.output == "tied" and self.token_input == "one_hot":
+            raise ValueError('output="tied" needs token_input="embedding": there is nothing to tie')
+        return self
+
+
+def _in_name(field: str, value: Any) -> str:
+    """A setting as part of a run's name: switches and choices by themselves, numbers with their field."""
+    if isinstance(value, bool):
+        return field.replace("_", "") if value else f"no{field.replace('_', '')}"
+    if isinstance(value, str):
+        return value.replace("_", "")
+    return f"{field.removesuffix('_size')}{value!r}"
+
+
+class LstmConfig(_NetworkConfig):
+    """A stacked LSTM over note tokens."""
+
+    kind: Literal["lstm"] = "lstm"
+    layers: int = Field(3, ge=1, le=4, description="LSTM layers.")
+    units: int = Field(128, ge=8, le=2048, description="Units per LSTM layer.")
+    residual: bool = Field(
+        True, description="Each layer after the first adds to what it reads; without, it replaces it."
+    )
+    layer_norm: bool = Field(False, description="Normalise what each layer reads.")
+    variational_dropout: bool = Field(
+        False, description="One dropout mask for all positions of a window, not one for each."
+    )
+
+    @property
+    def _size(self) -> str:
+        return f"lstm{self.layers}x{self.units}"
+
+
+class LstmAttentionConfig(LstmConfig):
+    """A stacked LSTM whose outputs look back at each other through causal self-attention."""
+
+    kind: Literal["lstm_attention"] = "lstm_attention"  # type: ignore[assignment]
+    heads: int = Field(4, ge=1, le=32, description="Attention heads.")
+
+    @property
+    def _size(self) -> str:
+        return f"lstm{self.layers}x{self.units}-attention"
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        _check_heads("units", self.units, self.heads)
+        return self
+
+
+class TransformerConfig(_NetworkConfig):
+    """A small decoder-only Transformer with rotary positions."""
+
+    kind: Literal["transformer"] = "transformer"
+    layers: int = Field(4, ge=1, le=24, description="Blocks of attention and feed-forward layers.")
+    units: int = Field(128, ge=8, le=2048, description="Width between the blocks.")
+    heads: int = Field(4, ge=1, le=32, description="Attention heads.")
+
+    @property
+    def _size(self) -> str:
+        return f"transformer{self.layers}x{self.units}"
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        _check_heads("units", self.units, self.heads)
+        return self
+
+
+def _check_heads(field: str, width: int, heads: int) -> None:
+    # Rotary positions turn pairs of numbers.
+    if width % (2 * heads):
+        raise ValueError(f"{field} {width} is no multiple of twice the {heads} heads")
+
+
+def _kind(value: Any) -> str:
+    """The kind of a network; lstm where it is not stated."""
+    kind = value.get("kind", "lstm") if isinstance(value, dict) else getattr(value, "kind", "lstm")
+    return str(kind)
+
+
+NetworkConfig = Annotated[
+    Annotated[LstmConfig, Tag("lstm")]
+    | Annotated[LstmAttentionConfig, Tag("lstm_attention")]
+    | Annotated[TransformerConfig, Tag("transformer")],
+    Discriminator(_kind),
+]
 
 
 class NgramConfig(StageConfig):
@@ -204,35 +296,86 @@ class NgramConfig(StageConfig):
     )
 
 
+class CheckpointConfig(StageConfig):
+    """How often an unfinished training is saved; it decides what a stop costs, not what comes out."""
+
+    every_n_steps: int = Field(
+        500, ge=1, description="Updates between two checkpoints that a stopped run resumes from."
+    )
+
+    def cache_value(self) -> None:
+        """No part of it decides a result."""
+
+
 class _TrainingSettings(StageConfig):
     """What a single run and a whole experiment have in common."""
 
+    regime: Literal["windows", "streams"] = Field(
+        "windows",
+        description="windows: shuffled windows, each read from a zero state; streams: pieces one after "
+        "another, the state carried from window to window.",
+    )
+    targets: Literal["all", "last"] = Field(
+        "all", description="Learn to predict every token of a window, or only the one after it."
+    )
+    optimizer: Literal["adam", "adamw"] = "adam"
+    weight_decay: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="For adamw: weights shrink by this times the learning rate at each update; biases "
+        "and scales do not.",
+    )
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="Keep the learning rate, or lower it to zero along a half cosine."
+    )
+    warmup_steps: int = Field(
+        0, ge=0, description="Updates over which the learning rate first rises from zero."
     )
     batch_tokens: int = Field(
         800,
         ge=2,
-        description="Targets per update: batch size = batch_tokens / seq_length, so that every "
+        description="Tokens per update: batch size = batch_tokens / seq_length, so that every "
         "seq_length learns from the same number of notes per update.",
+    )
+    batch_size: int | None = Field(
+        None, ge=1, description="Windows per update, in place of batch_tokens."
     )
     max_epochs: int = Field(
         6,
         ge=1,
-        description="Stop after this many epochs at the latest; an epoch is as many targets as the "
-        "train split has tokens.",
+        description="Stop after this many epochs at the latest; an epoch reads as many tokens as the "
+        "train split has.",
+    )
+    num_training_iterations: int | None = Field(
+        None, ge=1, description="Stop after this many updates instead."
     )
     patience: int = Field(
         3, ge=1, description="Stop after this many epochs without a better validation loss."
     )
     clip_norm: float = Field(1.0, gt=0, description="Largest global norm of a gradient.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of the target that is spread over all tokens."
+    )
+    precision: Literal["float32", "mixed_float16"] = Field(
+        "float32", description="mixed_float16: compute in half precision; needs a GPU."
+    )
+    n_devices: int = Field(
+        1, ge=1, le=64, description="Devices that each batch is divided over (TensorFlow only)."
+    )
+
+    @model_validator(mode="after")
+    def _last_of_windows(self) -> Self:
+        if self.regime == "streams" and self.targets == "last":
+            raise ValueError('targets="last" needs regime="windows": a stream has no last token')
+        return self
 
 
 class TrainConfig(_TrainingSettings):
     """How networks are trained."""
 
     learning_rates: tuple[LearningRate, ...] = Field(
-        (4e-3,), min_length=1, description="Learning rates of Adam at the start; one run for each."
+        (4e-3,), min_length=1, description="Learning rates at the start; one run for each."
     )
     seeds: tuple[Seed, ...] = Field(
         (0,), min_length=1, description="Seeds of weights and batches; one run for each."
@@ -242,7 +385,7 @@ class TrainConfig(_TrainingSettings):
 class RunConfig(_TrainingSettings):
     """One point of the experiment's grid: everything that decides one training run."""
 
-    model: LstmConfig
+    model: NetworkConfig
     seq_length: SeqLength
     learning_rate: LearningRate
     seed: Seed
@@ -251,6 +394,21 @@ class RunConfig(_TrainingSettings):
     def name(self) -> str:
         """Short, and unique within an experiment: ``lstm3x128-L50-lr0.002-s0``."""
         return f"{self.model.name}-L{self.seq_length}-lr{self.learning_rate!r}-s{self.seed}"
+
+    @property
+    def n_windows(self) -> int:
+        """Windows per update."""
+        return self.batch_size or max(1, self.batch_tokens // self.seq_length)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.regime == "streams" and self.model.kind == "transformer":
+            raise ValueError('regime="streams" needs an LSTM: a transformer has no state to carry')
+        if self.regime == "streams" and self.n_devices > 1:
+            raise ValueError('regime="streams" carries its state on one device: n_devices must be 1')
+        if self.n_windows % self.n_devices:
+            raise ValueError(f"{self.n_windows} windows do not divide over {self.n_devices} devices")
+        return self
 
 
 class PromptConfig(StageConfig):
@@ -309,11 +467,12 @@ class PipelineConfig(StageConfig):
     split: SplitConfig = SplitConfig()
     tokens: TokenConfig = TokenConfig()
     windows: WindowConfig = WindowConfig()
-    models: tuple[LstmConfig, ...] = Field(
+    models: tuple[NetworkConfig, ...] = Field(
         (LstmConfig(),), min_length=1, description="Networks; one run each."
     )
     ngram: NgramConfig = NgramConfig()
     train: TrainConfig = TrainConfig()
+    checkpoints: CheckpointConfig = CheckpointConfig()
     prompts: PromptConfig = PromptConfig()
     generate: GenerateConfig = GenerateConfig()
     evaluate: EvaluateConfig = EvaluateConfig()

@@ -99,10 +99,14 @@ def _put(values: dict[str, Any], dotted_name: str, value: Any) -> None:
 
 
 def _describe(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg'].lower()}"
-        for e in error.errors()
-    )
+    return "; ".join(_describe_one(detail) for detail in error.errors())
+
+
+def _describe_one(detail: Any) -> str:
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if isinstance(detail["input"], dict):  # all settings of a section: the message says which matter
+        return message
+    return f"{'.'.join(map(str, detail['loc']))} = {detail['input']!r}: {message.lower()}"
 
 
 def as_command(corpus: str, config: PipelineConfig) -> str:

@@ -44,14 +44,14 @@ def generate(
     audio_backend: Backend,
 ) -> None:
     """Write ``samples.parquet``, and the first few as MIDI, MusicXML and MP3."""
-    from pipeline_lib.models.checkpoints import load_network
-    from pipeline_lib.models.lstm import LstmStepper
+    from pipeline_lib.models.saved import load_network
+    from pipeline_lib.models.stepping import NetworkStepper
 
     vocabulary = load_corpus(draft.store, tokens).vocabulary
-    model, run_config = load_network(draft.store.path(run))
+    network, run_config = load_network(draft.store.path(run))
     given = prompts_from_table(draft.store.read_table(prompts, "prompts.parquet"))
     sequences = sample_sequences(
-        LstmStepper(model),
+        NetworkStepper(network),
         [vocabulary.encode(prompt.tokens) for prompt in given],
         length=config.length,
         temperature=config.temperature,

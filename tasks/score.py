@@ -18,14 +18,14 @@ def score(draft: Draft, tokens: Artifact, run: Artifact, n_context: int) -> None
     The targets are the known tokens with ``n_context`` tokens before them, whatever the network's own
     seq_length.
     """
-    from pipeline_lib.models.checkpoints import load_network
-    from pipeline_lib.models.lstm import LstmPredictor
+    from pipeline_lib.models.reading import make_predictor
+    from pipeline_lib.models.saved import load_network
 
     corpus = load_corpus(draft.store, tokens)
-    model, config = load_network(draft.store.path(run))
+    network, config = load_network(draft.store.path(run))
     targets = target_positions(corpus, Split.TEST, n_context)
     scores = score_targets(
-        LstmPredictor(model, config.seq_length),
+        make_predictor(network, config),
         corpus.token_ids,
         known_targets(corpus, targets),
         n_context,

@@ -221,10 +221,10 @@ def _canonical(value: Any) -> Any:
             return [_canonical(item) for item in value]
         case Artifact():
             return f"{value.kind}:{value.content_sha256}"
-        case StageConfig():
-            return value.model_dump(mode="json")
         case HasCacheValue():
             return _canonical(value.cache_value())
+        case StageConfig():
+            return value.model_dump(mode="json")
         case Mapping():
             return {str(name): _canonical(item) for name, item in sorted(value.items())}
         case _:

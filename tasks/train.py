@@ -4,46 +4,77 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
+
 from pipeline_lib.artifacts import Artifact, Draft
-from pipeline_lib.config import RunConfig
+from pipeline_lib.config import CheckpointConfig, RunConfig
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.windows import n_long_enough, starts_of
 from tasks.encode import load_corpus
 from tasks.progress import report
 from tasks.stages import stage
 
+CHECKPOINTS = "checkpoints"
+"""Folder under ``artifacts/`` with what unfinished trainings have left, by the stage's key."""
+
+_KEY_LENGTH = 16
+
 _AT_ONCE = threading.BoundedSemaphore(2)
 """Networks that one process trains at once, however many workers read files: more are no faster (see
 EXPERIMENTS.md, 3), and they share one GPU's memory."""
 
 
-@stage(kind="runs")
-def train(draft: Draft, tokens: Artifact, windows: Artifact, config: RunConfig) -> None:
-    """Write ``weights.npz`` (the best epoch's), ``history.parquet`` and ``run.json``."""
-    from pipeline_lib.models.checkpoints import DESCRIPTION_NAME, WEIGHTS_NAME, save_weights
-    from pipeline_lib.models.training import train_network
+@stage(kind="runs", schema_version=2)
+def train(
+    draft: Draft,
+    tokens: Artifact,
+    windows: Artifact | None,
+    config: RunConfig,
+    checkpoints: CheckpointConfig,
+) -> None:
+    """Write ``weights.npz`` (the best epoch's), ``history.parquet``, ``steps.parquet`` and ``run.json``.
+
+    ``windows`` is not needed for streams.
+    """
+    from pipeline_lib.models.saved import (
+        DESCRIPTION_NAME,
+        WEIGHTS_NAME,
+        describe_network,
+        save_weights,
+    )
+    from pipeline_lib.models.training import TrainingData, train_network
 
     corpus = load_corpus(draft.store, tokens)
-    index = draft.store.read_table(windows, "windows.parquet")
+    starts = {split: np.empty(0, np.int64) for split in (Split.TRAIN, Split.VALID)}
+    if windows is not None:
+        index = draft.store.read_table(windows, "windows.parquet")
+        starts = {split: starts_of(index, split) for split in starts}
+    data = TrainingData(
+        corpus.vocabulary.tokens,
+        corpus.token_ids,
+        corpus.spans(Split.TRAIN),
+        corpus.spans(Split.VALID),
+        starts[Split.TRAIN],
+        starts[Split.VALID],
+    )
     label = f"train/{config.name}"
     with _AT_ONCE:
         trained = train_network(
             config,
-            len(corpus.vocabulary),
-            corpus.token_ids,
-            starts_of(index, Split.TRAIN),
-            starts_of(index, Split.VALID),
-            n_train_tokens=int(corpus.spans(Split.TRAIN)[:, 1].sum()),
-            progress=lambda step, n_steps, text: report(label, step, n_steps, text),
+            data,
+            draft.store.root / CHECKPOINTS / draft.provenance.key[:_KEY_LENGTH],
+            checkpoints,
+            lambda step, n_steps, text: report(label, step, n_steps, text),
         )
-    save_weights(trained.model, draft.path(WEIGHTS_NAME))
+    save_weights(trained.network, draft.path(WEIGHTS_NAME))
     draft.write_table("history.parquet", trained.history)
+    draft.write_table("steps.parquet", trained.steps)
+    is_window = config.regime == "windows"
     description = {
-        "name": config.name,
-        "config": config.model_dump(mode="json"),
-        "vocab_size": len(corpus.vocabulary),
-        "n_parameters": trained.model.count_params(),
-        "n_train_pieces": n_long_enough(corpus, Split.TRAIN, config.seq_length),
+        **describe_network(trained.network, config, corpus.vocabulary.tokens),
+        "n_train_pieces": n_long_enough(
+            corpus, Split.TRAIN, config.seq_length if is_window else 1
+        ),
         "best_epoch": trained.best_epoch,
     }
     draft.write_json(DESCRIPTION_NAME, description)

@@ -1,63 +1,134 @@
-"""Saved networks: weights as plain arrays, beside a description that can rebuild the model."""
+"""Checkpoints: everything that an unfinished training needs to go on as if it had never stopped.
+
+That is the weights, the optimiser's state, the seeds of the dropout masks, the state of streams, the best
+weights so far and the history; where in the data it stands follows from the number of updates, since feeds
+are functions of it. A checkpoint is one ``.npz`` file that is written under another name, and moved into
+place when it is whole. The last two are kept: should the newest not be readable, the one before it counts.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import zipfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
+from numpy.typing import NDArray
 
-from pipeline_lib.config import RunConfig
-from pipeline_lib.errors import ArtifactError
-from pipeline_lib.models.lstm import build_lstm
-
-WEIGHTS_NAME = "weights.npz"
-DESCRIPTION_NAME = "run.json"
+FloatArray = NDArray[np.float32]
+_N_KEPT = 2
 
 
-def load_network(folder: Path) -> tuple[keras.Model, RunConfig]:
-    """Rebuild a trained network from its run's folder.
+@dataclass
+class Standing:
+    """How far a training is.
+
+    Parameters
+    ----------
+    step : int
+        Updates done.
+    losses, gradient_norms : list of float
+        Of each of them.
+    epochs : list of dict
+        Rows of the history.
+    best_epoch : int
+        0 before the first validation.
+    best_loss_nat : float or None
+    best_weights : list of arrays
+        Of `best_epoch`; the initial ones for 0.
+    state : list of arrays
+        What the last update left behind, where streams carry it.
+    """
+
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    gradient_norms: list[float] = field(default_factory=list)
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_loss_nat: float | None = None
+    best_weights: list[FloatArray] = field(default_factory=list)
+    state: list[Any] = field(default_factory=list)
+
+
+class Checkpoints:
+    """The checkpoints of one training, in a folder of its own.
 
     Parameters
     ----------
     folder : Path
-        Holds `DESCRIPTION_NAME` and `WEIGHTS_NAME`.
+        Made when the first one is saved.
     """
-    described = json.loads((folder / DESCRIPTION_NAME).read_text(encoding="utf-8"))
-    config = RunConfig.model_validate_json(json.dumps(described["config"]))
-    model = build_lstm(config.model, described["vocab_size"], config.seed)
-    load_weights(model, folder / WEIGHTS_NAME)
-    return model, config
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, standing: Standing, variables: list[keras.Variable]) -> None:
+        """Save where a training stands; `variables` are the network's and the optimiser's."""
+        arrays = {f"variable_{n}": to_numpy(v.value) for n, v in enumerate(variables)}
+        arrays |= {f"best_{n}": weights for n, weights in enumerate(standing.best_weights)}
+        arrays |= {f"state_{n}": to_numpy(s) for n, s in enumerate(standing.state)}
+        arrays["losses"] = np.array(standing.losses)
+        arrays["gradient_norms"] = np.array(standing.gradient_norms)
+        rest = {"step": standing.step, "epochs": standing.epochs}
+        rest |= {"best_epoch": standing.best_epoch, "best_loss_nat": standing.best_loss_nat}
+        arrays["rest"] = np.frombuffer(json.dumps(rest).encode(), np.uint8)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = self.folder / f"step-{standing.step:09d}.npz"
+        unfinished = target.with_suffix(".writing")
+        with unfinished.open("wb") as stream:
+            np.savez(stream, **arrays)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(unfinished, target)
+        for old in self._newest_first()[_N_KEPT:]:
+            old.unlink()
+
+    def restore(self, variables: list[keras.Variable]) -> Standing | None:
+        """Set the variables to those of the newest whole checkpoint; None if there is none."""
+        for path in self._newest_first():
+            try:
+                with np.load(path) as saved:
+                    arrays = {name: saved[name] for name in saved.files}
+                standing = _standing(arrays)
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                continue
+            for n, variable in enumerate(variables):
+                variable.assign(arrays[f"variable_{n}"])
+            return standing
+        return None
+
+    def discard(self) -> None:
+        """Remove them, and the folder if nothing else is in it."""
+        for path in (*self._newest_first(), *self.folder.glob("*.writing")):
+            path.unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _newest_first(self) -> list[Path]:
+        return sorted(self.folder.glob("step-*.npz"), reverse=True)
 
 
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Write all weights as ``.npz``, one array per variable, named by its path in the model.
+def _standing(arrays: dict[str, NDArray[Any]]) -> Standing:
+    return Standing(
+        losses=arrays["losses"].tolist(),
+        gradient_norms=arrays["gradient_norms"].tolist(),
+        best_weights=_numbered(arrays, "best"),
+        state=_numbered(arrays, "state"),
+        **json.loads(arrays["rest"].tobytes()),
+    )
 
-    Plain arrays: readable without Keras, the same bytes for the same weights, and the same names on
-    every backend.
-    """
-    arrays: dict[str, Any] = {v.path: np.asarray(v) for v in model.weights}
-    np.savez(path, **arrays)
+
+def _numbered(arrays: dict[str, NDArray[Any]], name: str) -> list[NDArray[Any]]:
+    n_there = sum(key.startswith(f"{name}_") for key in arrays)
+    return [arrays[f"{name}_{n}"] for n in range(n_there)]
 
 
-def load_weights(model: keras.Model, path: Path) -> None:
-    """Set all weights from `save_weights`.
-
-    Raises
-    ------
-    ArtifactError
-        The file's arrays are not those of this model.
-    """
-    with np.load(path) as saved:
-        expected = {v.path: tuple(v.shape) for v in model.weights}
-        found = {name: saved[name].shape for name in saved.files}
-        if expected != found:
-            raise ArtifactError(
-                f"weights of another model: expected {expected}, found {found}",
-                path=path,
-                remedy="delete the artifact's folder and run again",
-            )
-        for variable in model.weights:
-            variable.assign(saved[variable.path])
+def to_numpy(value: Any) -> NDArray[Any]:
+    """A tensor of any backend as an array."""
+    array: NDArray[Any] = ops.convert_to_numpy(value)
+    return array

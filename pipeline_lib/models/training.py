@@ -1,179 +1,298 @@
-"""Training a network on windows: batches, the loop, early stopping.
+"""Training a network: the loop, early stopping, checkpoints, and what is refused.
 
-The data order is a pure function of the seed: step g of a run always sees the same windows. Shuffling moves
-window starts, never tokens. An *epoch* is as many targets as the train split has tokens, whatever the
-``seq_length`` and stride, so that runs with the same number of epochs have learnt from the same number of
-notes. Losses are mean cross-entropies in nats per token.
+An *epoch* reads as many tokens as the train split has, whatever the ``seq_length`` and stride, so that runs
+with the same number of epochs have read the same number of notes. Losses are mean cross-entropies in nats per
+token. On a CPU the same run gives the same weights to the last bit, also if it was stopped and resumed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline_lib.config import RunConfig
+from pipeline_lib.config import CheckpointConfig, RunConfig
 from pipeline_lib.errors import TrainingError
-from pipeline_lib.models.lstm import build_lstm
-from pipeline_lib.tokens.windows import windows_at
+from pipeline_lib.models.checkpoints import Checkpoints, Standing, to_numpy
+from pipeline_lib.models.devices import placed, use_deterministic_operations
+from pipeline_lib.models.feeds import Feed, StreamFeed, WindowFeed
+from pipeline_lib.models.history import epoch_table, step_table
+from pipeline_lib.models.memory_limits import out_of_memory_explained
+from pipeline_lib.models.networks import Network
+from pipeline_lib.models.optimisation import learning_rates, make_optimizer
+from pipeline_lib.models.reading import HeldOutLoss
+from pipeline_lib.models.updates import Updates, make_updates
+from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS
 
-HISTORY_SCHEMA = pa.schema(
-    [
-        pa.field("epoch", pa.int32(), nullable=False),
-        pa.field("step", pa.int64(), nullable=False),
-        pa.field("tokens_seen", pa.int64(), nullable=False),
-        pa.field("train_loss", pa.float64(), nullable=False),
-        pa.field("valid_loss", pa.float64(), nullable=False),
-        pa.field("learning_rate", pa.float64(), nullable=False),
-    ],
-    metadata={"schema": "history/1"},
-)
-"""One row per epoch. ``train_loss`` is the mean over the epoch's batches, with dropout; ``valid_loss`` is
-without, over every position of the validation windows."""
+Progress = Callable[[int, int, str], None]
 
-_VALID_BATCH_TOKENS = 12_800
+_CALL_SEC = 0.3
+"""Updates are done in calls of about this long: few enough to cost nothing, many enough to hear of them."""
+_MOST_PER_CALL = 64
+_SHOWN_LOSSES = 50
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a network learns from and is validated on.
+
+    Parameters
+    ----------
+    tokens : tuple of str
+        The vocabulary: the text of each id.
+    token_ids : int32 array, shape (n_tokens,)
+        The flat token corpus.
+    train_spans, valid_spans : int64 arrays, shape (n_pieces, 2)
+        Start and length of the pieces of each split in it.
+    train_starts, valid_starts : int64 arrays, shape (n_windows,)
+        Where windows start; not needed for streams.
+    """
+
+    tokens: tuple[str, ...]
+    token_ids: NDArray[np.int32]
+    train_spans: NDArray[np.int64]
+    valid_spans: NDArray[np.int64]
+    train_starts: NDArray[np.int64]
+    valid_starts: NDArray[np.int64]
+
+    @property
+    def n_train_tokens(self) -> int:
+        """Tokens of the train split: the length of an epoch."""
+        return int(self.train_spans[:, 1].sum())
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """What a training run leaves: the model with its best epoch's weights, and how it got there."""
+    """What a training run leaves: the network with its best epoch's weights, and how it got there.
 
-    model: keras.Model
+    ``history`` has `history.HISTORY_SCHEMA`, ``steps`` `history.STEP_SCHEMA`.
+    """
+
+    network: Network
     history: pa.Table
+    steps: pa.Table
     best_epoch: int
 
 
 def train_network(
     config: RunConfig,
-    vocab_size: int,
-    token_ids: NDArray[np.int32],
-    train_starts: NDArray[np.int64],
-    valid_starts: NDArray[np.int64],
-    n_train_tokens: int,
-    progress: Callable[[int, int, str], None] = lambda step, n_steps, text: None,
+    data: TrainingData,
+    checkpoints: Path,
+    checkpointing: CheckpointConfig = CheckpointConfig(),  # noqa: B008 - it is frozen
+    progress: Progress = lambda step, n_steps, text: None,
 ) -> TrainedNetwork:
     """Train until the validation loss stops falling; keep the best epoch's weights.
 
     Parameters
     ----------
     config : RunConfig
-    vocab_size : int
-    token_ids : int32 array, shape (n_tokens,)
-        The flat token corpus.
-    train_starts, valid_starts : int64 arrays
-        Window starts in it.
-    n_train_tokens : int
-        Tokens of the train split: the length of an epoch.
+    data : TrainingData
+    checkpoints : Path
+        A folder for this training alone. What an unfinished one has left there is gone on from; when it has
+        finished, it is empty.
+    checkpointing : CheckpointConfig
     progress : callable
-        Told the step, the number of steps at most, and the losses in words.
+        Told the step, the number of steps at most, and how it goes in words. It may raise to stop the
+        training, which is saved then.
 
     Raises
     ------
     TrainingError
-        The loss is no longer a number.
+        There is nothing to learn, the loss is no longer a number, or memory is too small.
     """
     use_deterministic_operations()
-    batch_size = max(1, config.batch_tokens // config.seq_length)
-    n_targets_per_step = min(batch_size, len(train_starts)) * config.seq_length
-    steps_per_epoch = math.ceil(n_train_tokens / n_targets_per_step)
-    n_steps = steps_per_epoch * config.max_epochs
-    model = build_lstm(config.model, vocab_size, config.seed)
-    _compile(model, config, n_steps)
-    feed = _Feed(token_ids, train_starts, batch_size, config)
-    rows: list[dict[str, float]] = []
-    best_epoch, best_loss, best_weights = 0, math.inf, model.get_weights()
-    for epoch in range(1, config.max_epochs + 1):
-        losses: list[float] = []
-        for step in range((epoch - 1) * steps_per_epoch, epoch * steps_per_epoch):
-            losses.append(float(model.train_on_batch(*feed.batch(step))))
-            _check_loss(losses[-1], step, config)
-            progress(step + 1, n_steps, f"epoch {epoch}, loss {np.mean(losses[-50:]):.3f}")
-        valid_loss = mean_loss(model, token_ids, valid_starts, config.seq_length)
-        rows.append(
-            {
-                "epoch": epoch,
-                "step": step + 1,
-                "tokens_seen": (step + 1) * n_targets_per_step,
-                "train_loss": float(np.mean(losses)),
-                "valid_loss": valid_loss,
-                "learning_rate": float(model.optimizer.learning_rate),
-            }
-        )
-        if valid_loss < best_loss:
-            best_epoch, best_loss, best_weights = epoch, valid_loss, model.get_weights()
-        elif epoch - best_epoch >= config.patience:
-            break
-    model.set_weights(best_weights)
-    return TrainedNetwork(model, pa.Table.from_pylist(rows, schema=HISTORY_SCHEMA), best_epoch)
+    training = _Training(config, data, Checkpoints(checkpoints), checkpointing, progress)
+    training.run()
+    return training.finished()
 
 
-class _Feed:
-    """Batches by step; remembers the current pass's order, which is dear to compute."""
+class _Training:
+    """One training, from where it stands to its end."""
 
     def __init__(
         self,
-        token_ids: NDArray[np.int32],
-        starts: NDArray[np.int64],
-        batch_size: int,
         config: RunConfig,
+        data: TrainingData,
+        checkpoints: Checkpoints,
+        checkpointing: CheckpointConfig,
+        progress: Progress,
     ) -> None:
-        self._token_ids = token_ids
-        self._starts = starts
-        self._batch_size = min(batch_size, len(starts))
-        self._config = config
-        self._pass_number = -1
-        self._order = np.empty(0, dtype=np.int64)
+        _check_vocabulary(data.tokens)
+        self._config, self._checkpoints, self._progress = config, checkpoints, progress
+        self._every_n_steps = checkpointing.every_n_steps
+        self._feed = _make_feed(config, data)
+        self._n_steps = (
+            config.num_training_iterations or self._feed.steps_per_epoch * config.max_epochs
+        )
+        self._rates = learning_rates(config, self._n_steps)
+        with placed(config):
+            self._network = Network(config, data.tokens)
+            trained = self._network.trainable_variables
+            optimizer = make_optimizer(config, self._rates, trained)
+        self._variables = [*self._network.variables, *optimizer.variables]
+        self._updates: Updates = make_updates(
+            self._network, optimizer, config, carries_state=self._feed.carries_state
+        )
+        self._held_out = HeldOutLoss(
+            self._network, config, data.token_ids, data.valid_starts, data.valid_spans
+        )
+        self._at = checkpoints.restore(self._variables) or Standing(best_weights=self._weights())
+        self._loaded: Any = None
+        self._pace = _Pace(self._tokens_per_step)
 
-    def batch(self, step: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Inputs and targets of one step, both of shape (batch_size, seq_length)."""
-        pass_number, nth = divmod(step, len(self._starts) // self._batch_size)
-        if pass_number != self._pass_number:
-            key = [self._config.seed, pass_number]
-            generator = np.random.Generator(np.random.Philox(key=key))
-            self._order = generator.permutation(len(self._starts))
-            self._pass_number = pass_number
-        chosen = self._order[nth * self._batch_size : (nth + 1) * self._batch_size]
-        return windows_at(self._token_ids, self._starts[chosen], self._config.seq_length)
+    def run(self) -> None:
+        """Go on to the end."""
+        with out_of_memory_explained(self._feed.batch_size, self._try_batch):
+            while self._at.step < self._n_steps and not self._is_stalled():
+                self._advance()
 
+    def finished(self) -> TrainedNetwork:
+        """The outcome; checkpoints are no longer needed."""
+        self._network.set_weights(self._at.best_weights)
+        self._checkpoints.discard()
+        steps = step_table(
+            self._at, self._rates, self._feed.steps_per_epoch, self._tokens_per_step
+        )
+        return TrainedNetwork(self._network, epoch_table(self._at), steps, self._at.best_epoch)
 
-def mean_loss(
-    model: keras.Model, token_ids: NDArray[np.int32], starts: NDArray[np.int64], seq_length: int
-) -> float:
-    """Mean cross-entropy over every position of the windows, in nats per token, without dropout."""
-    total = 0.0
-    batch_size = max(1, _VALID_BATCH_TOKENS // seq_length)
-    for begin in range(0, len(starts), batch_size):
-        inputs, targets = windows_at(token_ids, starts[begin : begin + batch_size], seq_length)
-        total += float(model.test_on_batch(inputs, targets)) * len(inputs)
-    return total / len(starts)
+    @property
+    def _tokens_per_step(self) -> int:
+        return self._feed.batch_size * self._config.seq_length
 
+    def _advance(self) -> None:
+        """Do some updates, up to the next validation or checkpoint at most."""
+        at, begin = self._at, self._at.step
+        of_epoch = begin % self._feed.steps_per_epoch
+        until = min(
+            begin + self._pace.n_updates,
+            begin - of_epoch + self._feed.steps_per_epoch,
+            begin - begin % self._every_n_steps + self._every_n_steps,
+            self._n_steps,
+        )
+        self._load(begin // self._feed.steps_per_epoch)
+        starts = np.stack([self._feed.starts(step) for step in range(begin, until)])
+        with self._pace.timed(until - begin):
+            done = self._updates.run(starts, at.state if of_epoch and at.state else self._zeros())
+        self._check(done.losses, begin)
+        at.step = until
+        at.losses += done.losses.tolist()
+        at.gradient_norms += done.gradient_norms.tolist()
+        at.state = done.state if self._feed.carries_state else []
+        if until % self._feed.steps_per_epoch == 0 or until == self._n_steps:
+            self._validate()
+        if until % self._every_n_steps == 0:
+            self._checkpoints.save(at, self._variables)
+        try:
+            self._progress(until, self._n_steps, self._in_words())
+        except BaseException:
+            # Asked to stop between two updates, when all that belongs together is of one step.
+            self._checkpoints.save(at, self._variables)
+            raise
 
-def use_deterministic_operations() -> None:
-    """Make equal runs give equal weights, where the backend has a switch for it."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+    def _load(self, epoch: int) -> None:
+        tokens = self._feed.tokens(epoch)
+        if tokens is not self._loaded:
+            self._updates.load(tokens)
+            self._loaded = tokens
 
-        tf.config.experimental.enable_op_determinism()
+    def _validate(self) -> None:
+        at = self._at
+        epoch = math.ceil(at.step / self._feed.steps_per_epoch)
+        of_epoch = at.losses[(epoch - 1) * self._feed.steps_per_epoch :]
+        loss = self._held_out.mean_nat()
+        at.epochs.append(
+            {
+                "epoch": epoch,
+                "step": at.step,
+                "tokens_seen": at.step * self._tokens_per_step,
+                "train_loss": float(np.mean(of_epoch)),
+                "valid_loss": loss,
+                "learning_rate": float(self._rates[at.step - 1]),
+            }
+        )
+        if at.best_loss_nat is None or loss < at.best_loss_nat:
+            at.best_epoch, at.best_loss_nat, at.best_weights = epoch, loss, self._weights()
 
+    def _is_stalled(self) -> bool:
+        return len(self._at.epochs) - self._at.best_epoch >= self._config.patience
 
-def _compile(model: keras.Model, config: RunConfig, n_steps: int) -> None:
-    rate: float | keras.optimizers.schedules.CosineDecay = config.learning_rate
-    if config.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, n_steps)
-    model.compile(
-        keras.optimizers.Adam(rate, global_clipnorm=config.clip_norm),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )
-
-
-def _check_loss(loss: float, step: int, config: RunConfig) -> None:
-    if not math.isfinite(loss):
+    def _check(self, losses: NDArray[np.float32], begin: int) -> None:
+        is_number = np.isfinite(losses)
+        if is_number.all():
+            return
+        nth = int(np.argmin(is_number))
         raise TrainingError(
-            f"the loss of {config.name} became {loss} at step {step + 1}",
-            remedy=f"lower the learning rate ({config.learning_rate:g}) or clip_norm ({config.clip_norm:g})",
+            f"the loss of {self._config.name} became {losses[nth]} at step {begin + nth + 1}; "
+            + self._last_good(),
+            path=self._checkpoints.folder,
+            remedy=f"lower the learning rate ({self._config.learning_rate:g}) or clip_norm "
+            f"({self._config.clip_norm:g})",
+        )
+
+    def _last_good(self) -> str:
+        """Keep the last weights that are known to be good; where they are, in words."""
+        kept = self._checkpoints.restore(self._variables)
+        if kept is None:
+            return f"there is no checkpoint yet (one is saved every {self._every_n_steps} steps)"
+        return f"the weights of step {kept.step} are kept"
+
+    def _weights(self) -> list[NDArray[np.float32]]:
+        return [to_numpy(w.value) for w in self._network.weights]
+
+    def _zeros(self) -> list[Any]:
+        return self._network.initial_state(self._feed.batch_size // self._config.n_devices)
+
+    def _try_batch(self, batch_size: int) -> None:
+        """Do an update of a smaller batch; only to see whether memory suffices for it."""
+        starts = self._feed.starts(0)[:batch_size]
+        state = self._network.initial_state(batch_size // self._config.n_devices)
+        self._updates.run(starts[None], state)
+
+    def _in_words(self) -> str:
+        epoch = math.ceil(self._at.step / self._feed.steps_per_epoch)
+        loss = float(np.mean(self._at.losses[-_SHOWN_LOSSES:]))
+        return f"epoch {epoch}, loss {loss:.3f}, {self._pace.tokens_per_sec:,.0f} tokens/s"
+
+
+class _Pace:
+    """How many updates to do in one call, and how fast they go."""
+
+    def __init__(self, tokens_per_step: int) -> None:
+        self._tokens_per_step = tokens_per_step
+        self.n_updates = 1
+        self.tokens_per_sec = 0.0
+
+    @contextlib.contextmanager
+    def timed(self, n_updates: int) -> Iterator[None]:
+        """Around a call."""
+        started = time.perf_counter()
+        yield
+        seconds = max(time.perf_counter() - started, 1e-6)
+        self.tokens_per_sec = n_updates * self._tokens_per_step / seconds
+        wanted = int(_CALL_SEC * n_updates / seconds)
+        # Not too fast, for the first call compiles; never beyond what is reported one by one anyway.
+        self.n_updates = max(1, min(wanted, 4 * self.n_updates, _MOST_PER_CALL))
+
+
+def _make_feed(config: RunConfig, data: TrainingData) -> Feed:
+    if config.regime == "streams":
+        return StreamFeed(data.token_ids, data.train_spans, config)
+    return WindowFeed(data.token_ids, data.train_starts, data.n_train_tokens, config)
+
+
+def _check_vocabulary(tokens: tuple[str, ...]) -> None:
+    known = [token for token in tokens if token not in SPECIAL_TOKENS]
+    if len(known) < 2:
+        raise TrainingError(
+            f"the vocabulary has {len(known)} token ({', '.join(known) or 'none'}): there is nothing to learn",
+            remedy="use a larger corpus, or a smaller tokens.min_count",
         )

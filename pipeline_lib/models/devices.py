@@ -1,0 +1,71 @@
+"""Where networks are trained: on one device, or with each batch divided over several."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import keras
+
+from pipeline_lib.config import RunConfig
+from pipeline_lib.errors import ConfigError
+
+
+def placed(config: RunConfig) -> AbstractContextManager[Any]:
+    """Within it, make the network and the optimiser of a run: they come to be on its devices.
+
+    Raises
+    ------
+    ConfigError
+        This machine or backend has not what the settings ask for.
+    """
+    if config.precision != "float32" and not _gpus():
+        raise ConfigError(
+            f'train.precision = "{config.precision}", but no GPU was found: half precision is only '
+            "faster on one",
+            remedy='set train.precision to "float32"',
+        )
+    if config.n_devices == 1:
+        return nullcontext()
+    if keras.backend.backend() != "tensorflow":
+        raise ConfigError(
+            f"train.n_devices = {config.n_devices}, which Keras on {keras.backend.backend()} does not do here",
+            remedy="set KERAS_BACKEND=tensorflow, or train.n_devices to 1",
+        )
+    import tensorflow as tf
+
+    devices = _gpus() or [device.name for device in tf.config.list_logical_devices("CPU")]
+    if len(devices) < config.n_devices:
+        raise ConfigError(
+            f"train.n_devices = {config.n_devices}, but there are {len(devices)}: {', '.join(devices)}",
+            remedy=f"set train.n_devices to {len(devices)} at most",
+        )
+    strategy: AbstractContextManager[Any] = tf.distribute.MirroredStrategy(
+        devices[: config.n_devices]
+    ).scope()
+    return strategy
+
+
+def use_deterministic_operations() -> None:
+    """Make equal runs give equal weights, where the backend has a switch for it."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _gpus() -> list[str]:
+    """Names of the GPUs that the backend uses."""
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf
+
+            return [device.name for device in tf.config.list_logical_devices("GPU")]
+        case "jax":
+            import jax
+
+            return [str(device) for device in jax.devices() if device.platform == "gpu"]
+        case _:
+            import torch
+
+            return [f"cuda:{n}" for n in range(torch.cuda.device_count())]
