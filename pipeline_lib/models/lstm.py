@@ -10,14 +10,19 @@ disturb each other, and the same seed gives the same weights.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pipeline_lib.config import LstmConfig
+
+_PIECES_AT_ONCE = 16
+_WINDOWS_AT_ONCE = 512
 
 
 def build_lstm(config: LstmConfig, vocab_size: int, seed: int) -> keras.Model:
@@ -119,7 +124,7 @@ class LstmStepper:
 
 
 class LstmPredictor:
-    """Next-token probabilities after contexts of one length, each read from a zero state.
+    """Next-token probabilities, each read from a zero state over the last ``seq_length`` tokens.
 
     Parameters
     ----------
@@ -130,23 +135,60 @@ class LstmPredictor:
     """
 
     def __init__(self, model: keras.Model, seq_length: int) -> None:
-        # Only the last position is asked for: the dense layer need not run on the others.
-        last = model.get_layer("logits").input[:, -1]
-        self._model = keras.Model(
-            model.input, keras.ops.log_softmax(model.get_layer("logits")(last))
-        )
+        self._whole = keras.Model(model.input, keras.ops.log_softmax(model.output))
+        # Where only the last position is asked for, the dense layer need not run on the others.
+        last = model.get_layer("logits")(model.get_layer("logits").input[:, -1])
+        self._last = keras.Model(model.input, keras.ops.log_softmax(last))
         self.seq_length = seq_length
 
-    def log_probabilities(self, contexts: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Natural logarithms of the next token's probabilities.
+    def log_probabilities(
+        self, pieces: Sequence[NDArray[np.int32]], first_target: int
+    ) -> Iterator[NDArray[np.float64]]:
+        """As `pipeline_lib.evaluation.likelihood.Predictor` says.
 
-        Parameters
-        ----------
-        contexts : int32 array, shape (n, n_context)
-            ``n_context`` at least ``seq_length``; oldest token first.
-
-        Returns
-        -------
-        float64 array, shape (n, vocab_size)
+        A target with fewer than ``seq_length`` tokens before it is predicted from all of them.
         """
-        return self._model.predict_on_batch(contexts[:, -self.seq_length :]).astype(np.float64)
+        for begin in range(0, len(pieces), _PIECES_AT_ONCE):
+            group = pieces[begin : begin + _PIECES_AT_ONCE]
+            openings = self._from_the_start(group, first_target)
+            others = self._from_windows(group, first_target)
+            for opening, other in zip(openings, others, strict=True):
+                yield np.concatenate([opening, other]).astype(np.float64)
+
+    def _from_the_start(
+        self, pieces: Sequence[NDArray[np.int32]], first_target: int
+    ) -> list[NDArray[np.float32]]:
+        """Of each piece, the targets with fewer than ``seq_length`` tokens before them.
+
+        One pass over its first tokens gives them all: what is read later changes nothing before it.
+        """
+        n_read = max((min(len(piece), self.seq_length) - 1 for piece in pieces), default=0)
+        if first_target > n_read:
+            return [np.empty((0, self._whole.output.shape[-1]), np.float32)] * len(pieces)
+        first_tokens = np.zeros((len(pieces), n_read), np.int32)
+        for row, piece in zip(first_tokens, pieces, strict=True):
+            row[: len(piece)] = piece[:n_read]
+        log_p = self._whole.predict_on_batch(first_tokens)
+        return [
+            row[first_target - 1 : max(len(piece) - 1, 0)]
+            for row, piece in zip(log_p, pieces, strict=True)
+        ]
+
+    def _from_windows(
+        self, pieces: Sequence[NDArray[np.int32]], first_target: int
+    ) -> list[NDArray[np.float32]]:
+        """Of each piece, the other targets, each after a window of its own."""
+        windows = [
+            sliding_window_view(
+                np.append(np.zeros(self.seq_length, np.int32), piece)[:-1], self.seq_length
+            )[max(first_target, self.seq_length) :]
+            for piece in pieces
+        ]
+        together = np.concatenate(windows)
+        batches = [
+            self._last.predict_on_batch(together[begin : begin + _WINDOWS_AT_ONCE])
+            for begin in range(0, len(together), _WINDOWS_AT_ONCE)
+        ]
+        empty = np.empty((0, self._last.output.shape[-1]), np.float32)
+        ends = np.cumsum([len(rows) for rows in windows])
+        return np.split(np.concatenate([empty, *batches]), ends[:-1])

@@ -36,14 +36,17 @@ def test_step_by_step_logits_are_those_of_the_whole_window(token_input: str) -> 
     assert np.abs(steps - whole).max() < 1e-5
 
 
-def test_the_predictor_reads_the_last_seq_length_tokens_only() -> None:
+@pytest.mark.parametrize("first_target", [1, 2, 4, 6])
+def test_the_predictor_reads_the_last_seq_length_tokens_of_the_piece(first_target: int) -> None:
     model = build_lstm(small(), VOCAB_SIZE, seed=1)
-    contexts = tokens(5, 12)
-    predicted = LstmPredictor(model, seq_length=4).log_probabilities(contexts)
-    logits = model.predict_on_batch(contexts[:, -4:])[:, -1].astype(np.float64)
-    expected = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    assert np.allclose(predicted, expected, atol=1e-5)
-    assert np.allclose(np.exp(predicted).sum(axis=1), 1.0, atol=1e-5)
+    pieces = [tokens(1, length)[0] for length in (12, 3, 1, 5, 9)]
+    predicted = list(LstmPredictor(model, seq_length=4).log_probabilities(pieces, first_target))
+    assert [len(rows) for rows in predicted] == [max(len(p) - first_target, 0) for p in pieces]
+    for piece, rows in zip(pieces, predicted, strict=True):
+        for row, target in zip(rows, range(first_target, len(piece)), strict=True):
+            context = piece[max(target - 4, 0) : target]
+            logits = model.predict_on_batch(context[None])[0, -1].astype(np.float64)
+            assert np.allclose(row, logits - np.log(np.exp(logits).sum()), atol=1e-5)
 
 
 def test_the_seed_alone_decides_the_weights() -> None:
