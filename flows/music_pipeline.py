@@ -132,9 +132,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
     points = config.runs
     runs = run.all(
         [
-            train.call(
-                f"train/{p.name}", tokens, windows[p.seq_length], p, config.checkpoints
-            )
+            train.call(f"train/{p.name}", tokens, windows[p.seq_length], p, config.checkpoints)
             for p in points
         ]
     )

@@ -219,7 +219,8 @@ class LstmConfig(_NetworkConfig):
     layers: int = Field(3, ge=1, le=4, description="LSTM layers.")
     units: int = Field(128, ge=8, le=2048, description="Units per LSTM layer.")
     residual: bool = Field(
-        True, description="Each layer after the first adds to what it reads; without, it replaces it."
+        True,
+        description="Each layer after the first adds to what it reads; without, it replaces it.",
     )
     layer_norm: bool = Field(False, description="Normalise what each layer reads.")
     variational_dropout: bool = Field(
@@ -405,9 +406,13 @@ class RunConfig(_TrainingSettings):
         if self.regime == "streams" and self.model.kind == "transformer":
             raise ValueError('regime="streams" needs an LSTM: a transformer has no state to carry')
         if self.regime == "streams" and self.n_devices > 1:
-            raise ValueError('regime="streams" carries its state on one device: n_devices must be 1')
+            raise ValueError(
+                'regime="streams" carries its state on one device: n_devices must be 1'
+            )
         if self.n_windows % self.n_devices:
-            raise ValueError(f"{self.n_windows} windows do not divide over {self.n_devices} devices")
+            raise ValueError(
+                f"{self.n_windows} windows do not divide over {self.n_devices} devices"
+            )
         return self
 
 

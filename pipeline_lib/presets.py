@@ -104,7 +104,9 @@ def _describe(error: ValidationError) -> str:
 
 def _describe_one(detail: Any) -> str:
     message = str(detail["msg"]).removeprefix("Value error, ")
-    if isinstance(detail["input"], dict):  # all settings of a section: the message says which matter
+    if isinstance(
+        detail["input"], dict
+    ):  # all settings of a section: the message says which matter
         return message
     return f"{'.'.join(map(str, detail['loc']))} = {detail['input']!r}: {message.lower()}"
 

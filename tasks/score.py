@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.evaluation.likelihood import score_targets, summarise_scores
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.windows import known_targets, target_positions
+from pipeline_lib.tokens.windows import count_targets
 from tasks.encode import load_corpus
 from tasks.progress import reporter
 from tasks.stages import stage
@@ -23,16 +23,16 @@ def score(draft: Draft, tokens: Artifact, run: Artifact, n_context: int) -> None
 
     corpus = load_corpus(draft.store, tokens)
     network, config = load_network(draft.store.path(run))
-    targets = target_positions(corpus, Split.TEST, n_context)
+    n_asked = count_targets(corpus, Split.TEST, n_context)
     scores = score_targets(
         make_predictor(network, config),
         corpus.token_ids,
-        known_targets(corpus, targets),
+        corpus.spans(Split.TEST),
         n_context,
         reporter(f"score/{config.name}"),
     )
     draft.write_table("scores.parquet", scores)
-    draft.write_json("summary.json", summarise_scores(scores, len(targets)))
+    draft.write_json("summary.json", summarise_scores(scores, n_asked))
 
 
 @stage(kind="scores")
@@ -43,10 +43,8 @@ def score_ngram(draft: Draft, tokens: Artifact, ngram: Artifact, n_context: int)
     corpus = load_corpus(draft.store, tokens)
     table = draft.store.read_table(ngram, "ngrams.parquet")
     model = NgramModel.from_table(table, len(corpus.vocabulary))
-    targets = target_positions(corpus, Split.TEST, n_context)
-    known = known_targets(corpus, targets)
-    scores = score_targets(model, corpus.token_ids, known, n_context, reporter("score/ngram"))
+    n_asked = count_targets(corpus, Split.TEST, n_context)
+    test = corpus.spans(Split.TEST)
+    scores = score_targets(model, corpus.token_ids, test, n_context, reporter("score/ngram"))
     draft.write_table("scores.parquet", scores)
-    draft.write_json(
-        "summary.json", {**summarise_scores(scores, len(targets)), "order": model.order}
-    )
+    draft.write_json("summary.json", {**summarise_scores(scores, n_asked), "order": model.order})

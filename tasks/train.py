@@ -72,9 +72,7 @@ def train(
     is_window = config.regime == "windows"
     description = {
         **describe_network(trained.network, config, corpus.vocabulary.tokens),
-        "n_train_pieces": n_long_enough(
-            corpus, Split.TRAIN, config.seq_length if is_window else 1
-        ),
+        "n_train_pieces": n_long_enough(corpus, Split.TRAIN, config.seq_length if is_window else 1),
         "best_epoch": trained.best_epoch,
     }
     draft.write_json(DESCRIPTION_NAME, description)

@@ -6,13 +6,14 @@ stand beside any other's. Loss is in nats per token; perplexity is its exponenti
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 
 SCORE_SCHEMA = pa.schema(
     [
@@ -26,52 +27,82 @@ SCORE_SCHEMA = pa.schema(
 """One row per target. ``position`` is its place in the flat token array, ``rank`` the number of tokens that
 the model held more likely (0 = a hit)."""
 
-_BATCH_SIZE = 512
-
 
 class Predictor(Protocol):
-    """Anything that predicts the next token."""
+    """Anything that predicts the tokens of a piece from those before them."""
 
-    def log_probabilities(self, contexts: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Shape (n, n_context), oldest token first -> (n, vocab_size), natural logarithms."""
+    def log_probabilities(
+        self, pieces: Sequence[NDArray[np.int32]], first_target: int
+    ) -> Iterator[NDArray[np.float64]]:
+        """The distributions of the next token, piece by piece, in order.
+
+        How much of what stands before a target is read is for the model to decide; it is never the target,
+        nor what follows it.
+
+        Parameters
+        ----------
+        pieces : sequence of int32 arrays
+            Token ids of whole pieces, start and end token included.
+        first_target : int
+            Place in its piece of the first token to predict, at least 1.
+
+        Yields
+        ------
+        float64 array, shape (max(n_tokens - first_target, 0), vocab_size)
+            Natural logarithms; row i is for the token at ``first_target + i``.
+        """
 
 
 def score_targets(
     predictor: Predictor,
     token_ids: NDArray[np.int32],
-    positions: NDArray[np.int64],
+    spans: NDArray[np.int64],
     n_context: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pa.Table:
-    """Score a model on each target position.
+    """Score a model on every known token with at least `n_context` tokens of its piece before it.
+
+    Guessing that a token is unknown is not predicting music: such targets are left out, and their share is
+    reported instead.
 
     Parameters
     ----------
     predictor : Predictor
     token_ids : int32 array, shape (n_tokens,)
-    positions : int64 array
-        Targets, each with at least `n_context` tokens of its piece before it.
+        The flat array of all pieces.
+    spans : int64 array, shape (n_pieces, 2)
+        Start and length of the pieces to predict.
     n_context : int
-        Tokens shown to the predictor.
+        The same for all models that are compared.
+    progress : callable
+        Told the pieces done and the number of pieces.
 
     Returns
     -------
     pyarrow.Table
         With `SCORE_SCHEMA`.
     """
-    windows = sliding_window_view(token_ids, n_context)
-    targets = token_ids[positions]
-    nll = np.empty(len(positions))
-    rank = np.empty(len(positions), dtype=np.int32)
-    for begin in range(0, len(positions), _BATCH_SIZE):
-        batch = slice(begin, begin + _BATCH_SIZE)
-        log_p = predictor.log_probabilities(windows[positions[batch] - n_context])
-        of_target = np.take_along_axis(log_p, targets[batch, None].astype(np.int64), axis=1)
-        nll[batch] = -of_target[:, 0]
-        rank[batch] = (log_p > of_target).sum(axis=1)
-        progress(min(begin + _BATCH_SIZE, len(positions)), len(positions))
+    pieces = [token_ids[start : start + length] for start, length in spans]
+    tables = [SCORE_SCHEMA.empty_table()]
+    for n, log_p in enumerate(predictor.log_probabilities(pieces, n_context)):
+        tables.append(_scored(log_p, pieces[n][n_context:], spans[n, 0] + n_context))
+        progress(n + 1, len(pieces))
+    return pa.concat_tables(tables).combine_chunks()
+
+
+def _scored(
+    log_p: NDArray[np.float64], targets: NDArray[np.int32], first_position: int
+) -> pa.Table:
+    """The rows of one piece."""
+    of_target = np.take_along_axis(log_p, targets[:, None].astype(np.int64), axis=1)
+    known = targets != UNKNOWN_ID
     return pa.table(
-        {"position": positions, "token_id": targets, "nll_nat": nll, "rank": rank},
+        {
+            "position": (first_position + np.arange(len(targets)))[known],
+            "token_id": targets[known],
+            "nll_nat": -of_target[known, 0],
+            "rank": (log_p > of_target).sum(axis=1)[known].astype(np.int32),
+        },
         schema=SCORE_SCHEMA,
     )
 

@@ -69,7 +69,7 @@ class Checkpoints:
 
     def save(self, standing: Standing, variables: list[keras.Variable]) -> None:
         """Save where a training stands; `variables` are the network's and the optimiser's."""
-        arrays = {f"variable_{n}": to_numpy(v.value) for n, v in enumerate(variables)}
+        arrays: dict[str, Any] = {f"variable_{n}": to_numpy(v.value) for n, v in enumerate(variables)}
         arrays |= {f"best_{n}": weights for n, weights in enumerate(standing.best_weights)}
         arrays |= {f"state_{n}": to_numpy(s) for n, s in enumerate(standing.state)}
         arrays["losses"] = np.array(standing.losses)
@@ -92,7 +92,7 @@ class Checkpoints:
         """Set the variables to those of the newest whole checkpoint; None if there is none."""
         for path in self._newest_first():
             try:
-                with np.load(path) as saved:
+                with path.open("rb") as stream, np.load(stream) as saved:
                     arrays = {name: saved[name] for name in saved.files}
                 standing = _standing(arrays)
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
@@ -129,6 +129,6 @@ def _numbered(arrays: dict[str, NDArray[Any]], name: str) -> list[NDArray[Any]]:
 
 
 def to_numpy(value: Any) -> NDArray[Any]:
-    """A tensor of any backend as an array."""
-    array: NDArray[Any] = ops.convert_to_numpy(value)
+    """A tensor, or the value of a variable, of any backend as an array."""
+    array: NDArray[Any] = ops.convert_to_numpy(ops.copy(value))
     return array

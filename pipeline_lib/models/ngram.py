@@ -14,6 +14,7 @@ every order is one array look-up.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,35 +66,29 @@ class NgramModel:
         """The same counts, using n-grams up to a shorter length."""
         return NgramModel(self._orders[:order], self.vocab_size)
 
-    def log_probabilities(self, contexts: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Natural logarithms of the next token's probabilities.
+    def log_probabilities(
+        self, pieces: Sequence[NDArray[np.int32]], first_target: int
+    ) -> Iterator[NDArray[np.float64]]:
+        """As `pipeline_lib.evaluation.likelihood.Predictor` says; the last ``order - 1`` tokens are read."""
+        for piece in pieces:
+            n_targets = max(len(piece) - first_target, 0)
+            probabilities = np.full((n_targets, self.vocab_size), 1.0 / self.vocab_size)
+            # Ids of the n-grams that end before each token of the piece; -1 where there is no such.
+            context_ids = np.zeros(len(piece), dtype=np.int64)
+            for counts in self._orders:
+                self._interpolate(probabilities, context_ids[first_target:], counts)
+                grams = self._gram_ids(context_ids, piece, counts)
+                context_ids = np.append(-1, grams)[: len(piece)]
+            yield np.log(probabilities)
 
-        Parameters
-        ----------
-        contexts : int32 array, shape (n, n_context)
-            Tokens before the one to predict, oldest first. Only the last ``order - 1`` are read.
-
-        Returns
-        -------
-        float64 array, shape (n, vocab_size)
-        """
-        probabilities = np.full((len(contexts), self.vocab_size), 1.0 / self.vocab_size)
-        for length, counts in enumerate(self._orders[: contexts.shape[1] + 1]):
-            context_ids = self._gram_ids(contexts[:, contexts.shape[1] - length :])
-            self._interpolate(probabilities, context_ids, counts)
-        return np.log(probabilities)
-
-    def _gram_ids(self, grams: NDArray[np.int32]) -> IntArray:
-        """Ids of n-grams, shape (n,); -1 where one was never seen. The empty one is 0."""
-        ids = np.zeros(len(grams), dtype=np.int64)
-        for counts, token_ids in zip(self._orders, grams.T, strict=False):
-            keys = ids * self.vocab_size + token_ids
-            ranks = np.searchsorted(counts.keys, keys)
-            known = (
-                np.append(counts.keys, -1)[ranks] == keys
-            )  # no key is -1: past the end is unseen
-            ids = np.where((ids >= 0) & known, ranks, -1)
-        return ids
+    def _gram_ids(
+        self, context_ids: IntArray, tokens: NDArray[np.int32], counts: _Order
+    ) -> IntArray:
+        """Ids of the n-grams that are these contexts with a token after each; -1 where never seen."""
+        keys = context_ids * self.vocab_size + tokens
+        ranks = np.searchsorted(counts.keys, keys)
+        known = np.append(counts.keys, -1)[ranks] == keys  # no key is -1: past the end is unseen
+        return np.where((context_ids >= 0) & known, ranks, -1)
 
     def _interpolate(
         self, probabilities: NDArray[np.float64], context_ids: IntArray, counts: _Order

@@ -52,7 +52,9 @@ class PitchDurationOutput(layers.Layer):
 
     def __init__(self, make: LayerMaker, tokens: Sequence[str]) -> None:
         super().__init__(name="logits", dtype=make.precision)
-        pitches, self._pitch_of = np.unique([t.partition(":")[0] for t in tokens], return_inverse=True)
+        pitches, self._pitch_of = np.unique(
+            [t.partition(":")[0] for t in tokens], return_inverse=True
+        )
         durations, self._duration_of = np.unique(
             [t.partition(":")[2] for t in tokens], return_inverse=True
         )

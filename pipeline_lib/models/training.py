@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -159,9 +158,7 @@ class _Training:
         """The outcome; checkpoints are no longer needed."""
         self._network.set_weights(self._at.best_weights)
         self._checkpoints.discard()
-        steps = step_table(
-            self._at, self._rates, self._feed.steps_per_epoch, self._tokens_per_step
-        )
+        steps = step_table(self._at, self._rates, self._feed.steps_per_epoch, self._tokens_per_step)
         return TrainedNetwork(self._network, epoch_table(self._at), steps, self._at.best_epoch)
 
     @property

@@ -25,7 +25,8 @@ FloatArray = NDArray[np.float32]
 
 class Outcome(NamedTuple):
     """What some updates gave: their losses and the norms of their gradients, both of shape (n_updates,),
-    and the state that the last left behind."""
+    and the state that the last left behind.
+    """
 
     losses: FloatArray
     gradient_norms: FloatArray
@@ -60,9 +61,10 @@ def make_updates(
     carries_state : bool
         Whether each update reads on from the state that the one before left; otherwise from zeros.
     """
-    kinds = {"tensorflow": _TensorFlowUpdates, "jax": _JaxUpdates, "torch": _TorchUpdates}
+    kinds: dict[str, Any] = {"tensorflow": _TensorFlowUpdates, "jax": _JaxUpdates, "torch": _TorchUpdates}
     kind = _MirroredUpdates if config.n_devices > 1 else kinds[keras.backend.backend()]
-    return kind(network, optimizer, config, carries_state)
+    updates: Updates = kind(network, optimizer, config, carries_state)
+    return updates
 
 
 class _Common:

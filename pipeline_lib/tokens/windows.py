@@ -96,8 +96,8 @@ def windows_at(
     return rows[:, :-1], rows[:, 1:]
 
 
-def target_positions(corpus: TokenCorpus, split: Split, n_context: int) -> NDArray[np.int64]:
-    """Positions of a split that have at least `n_context` tokens of their piece before them.
+def count_targets(corpus: TokenCorpus, split: Split, n_context: int) -> int:
+    """Tokens of a split that have at least `n_context` tokens of their piece before them.
 
     Scoring every ``seq_length`` on the targets that the longest one can predict is what makes their
     perplexities comparable.
@@ -105,7 +105,7 @@ def target_positions(corpus: TokenCorpus, split: Split, n_context: int) -> NDArr
     Raises
     ------
     CorpusError
-        There are none.
+        There are none, or the vocabulary knows none of them.
     """
     spans = corpus.spans(split)
     positions = window_starts(spans, n_context, 1) + n_context
@@ -115,19 +115,9 @@ def target_positions(corpus: TokenCorpus, split: Split, n_context: int) -> NDArr
             f"seq_length {n_context}; the longest has {spans[:, 1].max(initial=0)}",
             remedy="use smaller seq_lengths, or a corpus with longer pieces",
         )
-    return positions
-
-
-def known_targets(corpus: TokenCorpus, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The positions whose token is in the vocabulary.
-
-    Guessing that a token is unknown is not predicting music: such targets are left out of every score, and
-    their share is reported instead.
-    """
-    known = positions[corpus.token_ids[positions] != UNKNOWN_ID]
-    if not len(known):
+    if (corpus.token_ids[positions] == UNKNOWN_ID).all():
         raise CorpusError(
             "the vocabulary knows none of the held-out tokens, so no note can be scored",
             remedy="use a larger corpus, or a smaller tokens.min_count",
         )
-    return known
+    return len(positions)

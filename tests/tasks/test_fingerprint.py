@@ -104,17 +104,17 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
         ("models/sampling.py", "def choose(", "def choose(_extra, ", {"generate"}),
         (
             "models/training.py",
-            "_VALID_BATCH_TOKENS = 12_800",
-            "_VALID_BATCH_TOKENS = 1",
+            "_MOST_PER_CALL = 64",
+            "_MOST_PER_CALL = 1",
             {"train"},
         ),
         ("reports/plots.py", "import", "import math\nX = math.pi\nimport", set()),
         ("reports/templates/page.html.j2", "<main", "<main ", {"write_report"}),
         ("reports/locale/zh.toml", "=", " =", {"write_report"}),
         (
-            "models/lstm.py",
-            "def build_lstm(",
-            "def build_lstm(_extra, ",
+            "models/networks.py",
+            "def _make_blocks(",
+            "def _make_blocks(_extra, ",
             {"train", "score", "generate"},
         ),
     ],
@@ -236,7 +236,7 @@ def test_imports_in_blocks_are_followed(toy: Path, imports: str) -> None:
 
 
 LEAP_RATE = ("pipeline_lib/evaluation/pitch.py", "def leap_rate(", "def leap_rate(_x, ")
-BUILD_LSTM = ("pipeline_lib/models/lstm.py", "def build_lstm(", "def build_lstm(_x, ")
+MAKE_BLOCKS = ("pipeline_lib/models/networks.py", "def _make_blocks(", "def _make_blocks(_x, ")
 TEMPLATE = ("pipeline_lib/reports/templates/page.html.j2", "<main", "<main ")
 
 
@@ -244,7 +244,7 @@ TEMPLATE = ("pipeline_lib/reports/templates/page.html.j2", "<main", "<main ")
     ("stage", "edit", "loaded", "edited"),
     [
         ("evaluate", LEAP_RATE, True, False),  # Python runs what it had loaded
-        ("train", BUILD_LSTM, False, True),  # imported by the stage itself, after the edit
+        ("train", MAKE_BLOCKS, False, True),  # imported by the stage itself, after the edit
         ("train", LEAP_RATE, False, False),  # not reached
         ("write_report", TEMPLATE, True, True),  # read whenever a page is made
     ],
@@ -260,7 +260,7 @@ def test_an_edit_during_a_run_is_noticed_where_it_may_matter(
     file, old, new = edit
     monkeypatch.setitem(sys.modules, "pipeline_lib.evaluation.pitch", sys)
     if not loaded:
-        monkeypatch.delitem(sys.modules, "pipeline_lib.models.lstm", raising=False)
+        monkeypatch.delitem(sys.modules, "pipeline_lib.models.networks", raising=False)
     module.read_all()
     before = module.fingerprint(f"tasks.{stage}", stage)
     assert module.edited_since_read(before.code) == []

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,12 +11,12 @@ from hypothesis import strategies as st
 from pipeline_lib.errors import CorpusError, TrainingError
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus
+from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 from pipeline_lib.tokens.windows import (
+    count_targets,
     index_table,
-    known_targets,
     n_long_enough,
     starts_of,
-    target_positions,
     window_starts,
     windows_at,
 )
@@ -42,25 +45,23 @@ def test_the_index_holds_train_at_the_stride_and_valid_without_overlap(corpus: T
     assert starts_of(table, Split.VALID).tolist() == [10, 12]
 
 
-def test_target_positions_have_the_asked_for_context_within_their_piece(
-    corpus: TokenCorpus,
-) -> None:
-    # Train pieces of six and four tokens, start and end included, at 0 and at 6.
-    assert target_positions(corpus, Split.TRAIN, 3).tolist() == [3, 4, 5, 9]
-
-
-def test_unknown_targets_are_left_out(corpus: TokenCorpus) -> None:
-    # The test piece is start, unknown, B, end, at 15.
-    targets = target_positions(corpus, Split.TEST, 1)
-    assert targets.tolist() == [16, 17, 18]
-    assert known_targets(corpus, targets).tolist() == [17, 18]
-    with pytest.raises(CorpusError, match="knows none of the held-out tokens"):
-        known_targets(corpus, np.array([16]))
+def test_targets_have_the_asked_for_context_within_their_piece(corpus: TokenCorpus) -> None:
+    # Train pieces of six and four tokens, start and end included: three targets and one.
+    assert count_targets(corpus, Split.TRAIN, 3) == 4
+    # The test piece is start, unknown, B, end; what is unknown is asked for, too.
+    assert count_targets(corpus, Split.TEST, 1) == 3
 
 
 def test_a_split_without_targets_is_refused(corpus: TokenCorpus) -> None:
     with pytest.raises(CorpusError, match=r"no valid piece has more than 9 tokens.*longest has 5"):
-        target_positions(corpus, Split.VALID, 9)
+        count_targets(corpus, Split.VALID, 9)
+
+
+def test_a_split_that_the_vocabulary_does_not_know_is_refused(corpus: TokenCorpus) -> None:
+    unknown = pa.array(np.full(len(corpus.token_ids), UNKNOWN_ID))
+    table = corpus.table.set_column(0, "token_id", unknown)
+    with pytest.raises(CorpusError, match="knows none of the held-out tokens"):
+        count_targets(replace(corpus, table=table), Split.TEST, 1)
 
 
 def test_a_window_that_fits_nowhere_is_refused(corpus: TokenCorpus) -> None:

@@ -1,0 +1,81 @@
+"""What a network reads at each update is a function of the seed and the update's number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline_lib.errors import TrainingError
+from pipeline_lib.models.feeds import StreamFeed, WindowFeed
+from tests.models.tiny_corpus import run_config
+
+TWELVE = np.arange(12)
+TOKEN_IDS = np.arange(100, dtype=np.int32)
+SPANS = np.array([[0, 30], [30, 20], [50, 50]])
+
+
+def windows(**changes: object) -> WindowFeed:
+    return WindowFeed(TOKEN_IDS, TWELVE, 100, run_config(batch_size=4, **changes))
+
+
+def streams(**changes: object) -> StreamFeed:
+    return StreamFeed(TOKEN_IDS, SPANS, run_config(regime="streams", batch_size=3, **changes))
+
+
+def test_each_pass_deals_out_every_window_once_in_a_new_order() -> None:
+    feed = windows()
+    passes = [np.concatenate([feed.starts(s) for s in range(p, p + 3)]) for p in (0, 3)]
+    assert all(sorted(p.tolist()) == TWELVE.tolist() for p in passes)
+    assert passes[0].tolist() != passes[1].tolist()
+
+
+@pytest.mark.parametrize("make", [windows, streams])
+def test_an_update_reads_the_same_whatever_was_read_before(make: type) -> None:
+    forwards, resumed = make(), make()
+    for step in range(7):
+        forwards.starts(step)
+        forwards.tokens(step // forwards.steps_per_epoch)
+    assert np.array_equal(forwards.starts(7), resumed.starts(7))
+    epoch = 7 // forwards.steps_per_epoch
+    assert np.array_equal(forwards.tokens(epoch), resumed.tokens(epoch))
+
+
+def test_an_epoch_of_windows_reads_as_many_tokens_as_there_are() -> None:
+    # 100 tokens at 4 windows of 8: 3.125 updates.
+    assert windows().steps_per_epoch == 4
+
+
+def test_streams_lay_whole_pieces_end_to_end_in_a_new_order() -> None:
+    feed = streams()
+    whole = {tuple(TOKEN_IDS[s : s + n].tolist()) for s, n in SPANS}
+    orders = set()
+    for epoch in range(6):
+        tokens = feed.tokens(epoch).tolist()
+        assert sorted(tokens) == TOKEN_IDS.tolist()
+        starts = [tokens.index(s) for s in SPANS[:, 0]]
+        assert {tuple(tokens[a : a + n]) for a, n in zip(starts, SPANS[:, 1], strict=True)} == whole
+        orders.add(tuple(tokens))
+    assert len(orders) > 1
+
+
+def test_each_stream_goes_on_where_it_stopped_and_none_reads_what_another_reads() -> None:
+    feed = streams()
+    # 99 targets in 3 streams: 33 each, of which 4 windows of 8 are read.
+    assert (feed.batch_size, feed.steps_per_epoch) == (3, 4)
+    rows = np.stack([feed.starts(step) for step in range(4)])
+    assert rows.tolist() == [[8 * s, 32 + 8 * s, 64 + 8 * s] for s in range(4)]
+    assert np.array_equal(feed.starts(4), rows[0])
+    assert rows.max() + 8 < len(feed.tokens(0))
+
+
+def test_fewer_streams_where_there_is_too_little_for_all() -> None:
+    feed = StreamFeed(TOKEN_IDS, SPANS[1:2], run_config(regime="streams", batch_size=64))
+    assert (feed.batch_size, feed.steps_per_epoch) == (2, 1)
+
+
+def test_no_passage_at_all_is_refused() -> None:
+    config = run_config(regime="streams", seq_length=40)
+    with pytest.raises(TrainingError, match="not one window of seq_length 40 fits"):
+        StreamFeed(TOKEN_IDS, SPANS[1:2], config)
+    with pytest.raises(TrainingError, match="not one window of seq_length 8 fits"):
+        WindowFeed(TOKEN_IDS, TWELVE[:0], 100, run_config())

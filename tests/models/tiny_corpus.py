@@ -1,0 +1,70 @@
+"""A vocabulary and a corpus that a tiny network learns within seconds, and settings of such a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline_lib.config import LstmAttentionConfig, LstmConfig, RunConfig, TransformerConfig
+from pipeline_lib.models.training import TrainingData
+from pipeline_lib.tokens.windows import window_starts
+
+TOKENS = (
+    "<start>",
+    "<end>",
+    "<unknown>",
+    *(f"Pitch_{p}:{d}" for p in (60, 62, 64) for d in (1, 2)),
+)
+VOCAB_SIZE = len(TOKENS)
+SEQ_LENGTH = 8
+
+N_PIECES, N_TRAIN, LENGTH = 20, 16, 40
+# Pieces that count 3 4 5 6 7 3 4 5 ...: a network that learns anything learns this.
+TOKEN_IDS = np.tile(np.tile(np.arange(3, 8, dtype=np.int32), 8), N_PIECES)
+SPANS = np.array([[n * LENGTH, LENGTH] for n in range(N_PIECES)])
+
+SMALL: dict[str, Any] = {"units": 16, "embedding_size": 8, "dropout": 0.1}
+PLAIN = LstmConfig(layers=1, **SMALL)
+ARCHITECTURES = [
+    LstmConfig(layers=2, **SMALL),
+    LstmConfig(layers=2, residual=False, token_input="one_hot", **SMALL),
+    LstmConfig(layers=2, output="tied", layer_norm=True, variational_dropout=True, **SMALL),
+    LstmConfig(layers=1, output="pitch_duration", **SMALL),
+    LstmAttentionConfig(layers=1, heads=2, **SMALL),
+    TransformerConfig(layers=2, heads=2, **SMALL),
+    TransformerConfig(layers=1, heads=4, output="tied", token_input="embedding", **SMALL),
+]
+
+
+def names(configs: list[Any]) -> list[str]:
+    return [config.name for config in configs]
+
+
+def run_config(**changes: Any) -> RunConfig:
+    values: dict[str, Any] = {
+        "model": PLAIN,
+        "seq_length": SEQ_LENGTH,
+        "learning_rate": 0.02,
+        "seed": 0,
+        "batch_tokens": 64,
+        "max_epochs": 4,
+    }
+    return RunConfig(**{**values, **changes})
+
+
+def training_data(token_ids: NDArray[np.int32] = TOKEN_IDS, **changes: Any) -> TrainingData:
+    values: dict[str, Any] = {
+        "tokens": TOKENS,
+        "token_ids": token_ids,
+        "train_spans": SPANS[:N_TRAIN],
+        "valid_spans": SPANS[N_TRAIN:],
+        "train_starts": window_starts(SPANS[:N_TRAIN], SEQ_LENGTH, 1),
+        "valid_starts": window_starts(SPANS[N_TRAIN:], SEQ_LENGTH, SEQ_LENGTH),
+    }
+    return TrainingData(**{**values, **changes})
+
+
+def random_ids(n: int, length: int, seed: int = 0) -> NDArray[np.int32]:
+    return np.random.default_rng(seed).integers(0, VOCAB_SIZE, (n, length)).astype(np.int32)
