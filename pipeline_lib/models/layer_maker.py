@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from pipeline_lib.models.recurrence import LSTM
+
 _EMBEDDING_START = 0.5
 """Embeddings start uniform within plus and minus this; Keras' 0.05 learns far more slowly (EXPERIMENTS.md)."""
 
@@ -29,9 +31,9 @@ class LayerMaker:
         self._sequence = np.random.SeedSequence(seed)
         self.precision = precision
 
-    def lstm(self, units: int) -> layers.LSTM:
+    def lstm(self, units: int) -> LSTM:
         """An LSTM that returns its output at each position, and its state."""
-        return layers.LSTM(
+        return LSTM(
             units,
             return_sequences=True,
             return_state=True,
