@@ -132,7 +132,14 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
     points = config.runs
     runs = run.all(
         [
-            train.call(f"train/{p.name}", tokens, windows[p.seq_length], p, config.checkpoints)
+            train.call(
+                f"train/{p.name}",
+                tokens,
+                windows[p.seq_length],
+                p,
+                config.checkpoints,
+                config.telemetry,
+            )
             for p in points
         ]
     )

@@ -308,6 +308,16 @@ class CheckpointConfig(StageConfig):
         """No part of it decides a result."""
 
 
+class TelemetryConfig(StageConfig):
+    """Where else a training can be watched; it decides nothing that comes out."""
+
+    tensorboard: bool = Field(False, description="Write events for TensorBoard.")
+    mlflow: bool = Field(False, description="Record runs with MLflow, in a SQLite file.")
+
+    def cache_value(self) -> None:
+        """No part of it decides a result."""
+
+
 class _TrainingSettings(StageConfig):
     """What a single run and a whole experiment have in common."""
 
@@ -478,6 +488,7 @@ class PipelineConfig(StageConfig):
     ngram: NgramConfig = NgramConfig()
     train: TrainConfig = TrainConfig()
     checkpoints: CheckpointConfig = CheckpointConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
     prompts: PromptConfig = PromptConfig()
     generate: GenerateConfig = GenerateConfig()
     evaluate: EvaluateConfig = EvaluateConfig()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 
 import numpy as np
 
 from pipeline_lib.artifacts import Artifact, Draft
-from pipeline_lib.config import CheckpointConfig, RunConfig
+from pipeline_lib.config import CheckpointConfig, RunConfig, TelemetryConfig
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.windows import n_long_enough, starts_of
 from tasks.encode import load_corpus
@@ -31,6 +32,7 @@ def train(
     windows: Artifact | None,
     config: RunConfig,
     checkpoints: CheckpointConfig,
+    telemetry: TelemetryConfig,
 ) -> None:
     """Write ``weights.npz`` (the best epoch's), ``history.parquet``, ``steps.parquet`` and ``run.json``.
 
@@ -42,6 +44,7 @@ def train(
         describe_network,
         save_weights,
     )
+    from pipeline_lib.models.telemetry import open_observers
     from pipeline_lib.models.training import TrainingData, train_network
 
     corpus = load_corpus(draft.store, tokens)
@@ -58,13 +61,14 @@ def train(
         starts[Split.VALID],
     )
     label = f"train/{config.name}"
-    with _AT_ONCE:
+    with _AT_ONCE, ExitStack() as stack:
         trained = train_network(
             config,
             data,
             draft.store.root / CHECKPOINTS / draft.provenance.key[:_KEY_LENGTH],
             checkpoints,
             lambda step, n_steps, text: report(label, step, n_steps, text),
+            open_observers(telemetry, config, draft.store.root, stack),
         )
     save_weights(trained.network, draft.path(WEIGHTS_NAME))
     draft.write_table("history.parquet", trained.history)

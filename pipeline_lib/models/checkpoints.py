@@ -69,7 +69,9 @@ class Checkpoints:
 
     def save(self, standing: Standing, variables: list[keras.Variable]) -> None:
         """Save where a training stands; `variables` are the network's and the optimiser's."""
-        arrays: dict[str, Any] = {f"variable_{n}": to_numpy(v.value) for n, v in enumerate(variables)}
+        arrays: dict[str, Any] = {
+            f"variable_{n}": to_numpy(v.value) for n, v in enumerate(variables)
+        }
         arrays |= {f"best_{n}": weights for n, weights in enumerate(standing.best_weights)}
         arrays |= {f"state_{n}": to_numpy(s) for n, s in enumerate(standing.state)}
         arrays["losses"] = np.array(standing.losses)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from pipeline_lib.models.memory_limits import out_of_memory_explained
 from pipeline_lib.models.networks import Network
 from pipeline_lib.models.optimisation import learning_rates, make_optimizer
 from pipeline_lib.models.reading import HeldOutLoss
+from pipeline_lib.models.telemetry import Observer
 from pipeline_lib.models.updates import Updates, make_updates
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS
 
@@ -88,6 +89,7 @@ def train_network(
     checkpoints: Path,
     checkpointing: CheckpointConfig = CheckpointConfig(),  # noqa: B008 - it is frozen
     progress: Progress = lambda step, n_steps, text: None,
+    observers: Sequence[Observer] = (),
 ) -> TrainedNetwork:
     """Train until the validation loss stops falling; keep the best epoch's weights.
 
@@ -102,6 +104,8 @@ def train_network(
     progress : callable
         Told the step, the number of steps at most, and how it goes in words. It may raise to stop the
         training, which is saved then.
+    observers : sequence of callables
+        Told losses and gradient norms as they come.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def train_network(
         There is nothing to learn, the loss is no longer a number, or memory is too small.
     """
     use_deterministic_operations()
-    training = _Training(config, data, Checkpoints(checkpoints), checkpointing, progress)
+    training = _Training(config, data, Checkpoints(checkpoints), checkpointing, progress, observers)
     training.run()
     return training.finished()
 
@@ -124,9 +128,11 @@ class _Training:
         checkpoints: Checkpoints,
         checkpointing: CheckpointConfig,
         progress: Progress,
+        observers: Sequence[Observer],
     ) -> None:
         _check_vocabulary(data.tokens)
-        self._config, self._checkpoints, self._progress = config, checkpoints, progress
+        self._config, self._checkpoints = config, checkpoints
+        self._progress, self._observers = progress, observers
         self._every_n_steps = checkpointing.every_n_steps
         self._feed = _make_feed(config, data)
         self._n_steps = (
@@ -184,6 +190,12 @@ class _Training:
         at.losses += done.losses.tolist()
         at.gradient_norms += done.gradient_norms.tolist()
         at.state = done.state if self._feed.carries_state else []
+        self._tell(
+            loss=float(done.losses.mean()),
+            gradient_norm=float(done.gradient_norms.mean()),
+            learning_rate=float(self._rates[until - 1]),
+            tokens_per_sec=self._pace.tokens_per_sec,
+        )
         if until % self._feed.steps_per_epoch == 0 or until == self._n_steps:
             self._validate()
         if until % self._every_n_steps == 0:
@@ -206,6 +218,7 @@ class _Training:
         epoch = math.ceil(at.step / self._feed.steps_per_epoch)
         of_epoch = at.losses[(epoch - 1) * self._feed.steps_per_epoch :]
         loss = self._held_out.mean_nat()
+        self._tell(valid_loss=loss)
         at.epochs.append(
             {
                 "epoch": epoch,
@@ -218,6 +231,10 @@ class _Training:
         )
         if at.best_loss_nat is None or loss < at.best_loss_nat:
             at.best_epoch, at.best_loss_nat, at.best_weights = epoch, loss, self._weights()
+
+    def _tell(self, **values: float) -> None:
+        for observer in self._observers:
+            observer(self._at.step, values)
 
     def _is_stalled(self) -> bool:
         return len(self._at.epochs) - self._at.best_epoch >= self._config.patience

@@ -61,7 +61,11 @@ def make_updates(
     carries_state : bool
         Whether each update reads on from the state that the one before left; otherwise from zeros.
     """
-    kinds: dict[str, Any] = {"tensorflow": _TensorFlowUpdates, "jax": _JaxUpdates, "torch": _TorchUpdates}
+    kinds: dict[str, Any] = {
+        "tensorflow": _TensorFlowUpdates,
+        "jax": _JaxUpdates,
+        "torch": _TorchUpdates,
+    }
     kind = _MirroredUpdates if config.n_devices > 1 else kinds[keras.backend.backend()]
     updates: Updates = kind(network, optimizer, config, carries_state)
     return updates

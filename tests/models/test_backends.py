@@ -1,0 +1,85 @@
+"""The same weights give the same scores on every backend, and each backend trains."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline_lib.models.checkpoints import to_numpy
+from pipeline_lib.models.networks import Network
+from pipeline_lib.models.saved import save_weights
+from tests.conftest import REPOSITORY
+from tests.models.tiny_corpus import ARCHITECTURES, TOKENS, random_ids, run_config
+
+ELSEWHERE = """
+import sys
+from pathlib import Path
+import keras, numpy as np
+from pipeline_lib.config import CheckpointConfig
+from pipeline_lib.models.checkpoints import to_numpy
+from pipeline_lib.models.networks import Network
+from pipeline_lib.models.saved import load_weights
+from pipeline_lib.models.training import train_network
+from tests.models.tiny_corpus import *
+
+assert keras.backend.backend() == sys.argv[1]
+folder = Path(sys.argv[2])
+for n, model in enumerate(ARCHITECTURES):
+    network = Network(run_config(model=model, seed=9), TOKENS)
+    load_weights(network, folder / f"{n}.npz")
+    ids = random_ids(3, 20)
+    np.save(folder / f"{n}-{sys.argv[1]}.npy", to_numpy(network(ids, network.initial_state(3))[0]))
+
+
+class Stop(Exception):
+    pass
+
+
+def stop(step, n_steps, text):
+    if step >= 12:
+        raise Stop
+
+
+for model, regime in ((ARCHITECTURES[2], "streams"), (ARCHITECTURES[4], "windows")):
+    config = run_config(model=model, regime=regime, max_epochs=2)
+    whole = train_network(config, training_data(), folder / "whole")
+    try:
+        train_network(config, training_data(), folder / "stopped", CheckpointConfig(every_n_steps=5), stop)
+    except Stop:
+        pass
+    resumed = train_network(config, training_data(), folder / "stopped")
+    assert all(map(np.array_equal, whole.network.get_weights(), resumed.network.get_weights()))
+    losses = whole.steps["loss"].to_pylist()
+    assert losses[-1] < losses[0] - 0.5, losses
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_gives_the_same_scores_and_trains_and_resumes(
+    backend: str, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed: it is no requirement, being several gigabytes")
+    here = []
+    for n, model in enumerate(ARCHITECTURES):
+        network = Network(run_config(model=model, seed=n), TOKENS)
+        save_weights(network, tmp_path / f"{n}.npz")
+        here.append(to_numpy(network(random_ids(3, 20), network.initial_state(3))[0]))
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, backend, str(tmp_path)],
+        cwd=REPOSITORY,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    for n, logits in enumerate(here):
+        assert np.abs(np.load(tmp_path / f"{n}-{backend}.npy") - logits).max() < 1e-4
