@@ -83,6 +83,7 @@ def test_a_report_of_next_to_nothing(content: ReportContent) -> None:
         content,
         runs=content.runs[:1],
         baselines=(),
+        with_memory=(),
         metrics=metrics,
         samples=(),
         corpus=replace(content.corpus, rejects=()),
