@@ -78,8 +78,8 @@ def score_baselines(draft: Draft, tokens: Artifact, baselines: Artifact, n_conte
         dict(zip(predicted, tables, strict=True)),
         count_targets(corpus, Split.TEST, n_context),
     )
-    orders = {name: model.order for name, model in known.ngrams.items()}
-    draft.write_json("orders.json", {"orders": orders, "long_term": known.long_term})
+    orders = [{"model": name, "order": model.order} for name, model in known.ngrams.items()]
+    draft.write_json("models.json", {"ngrams": orders, "long_term": known.long_term})
 
 
 def _write(draft: Draft, tables: dict[str, pa.Table], n_asked: int) -> None:

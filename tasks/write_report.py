@@ -86,7 +86,7 @@ def write_report(
     long_term = next(
         b
         for b in baselines
-        if b.model == store.read_json(baseline_scores, "orders.json")["long_term"]
+        if b.model == store.read_json(baseline_scores, "models.json")["long_term"]
     )
     ancestors = [pieces, tokens, *runs, *scores, baseline_scores, *samples, *metrics]
     content = ReportContent(
@@ -159,8 +159,8 @@ def _run_result(store: ArtifactStore, run: Artifact, score: Artifact) -> RunResu
 
 def _baseline_results(store: ArtifactStore, scores: Artifact) -> tuple[BaselineResult, ...]:
     return tuple(
-        BaselineResult(model=model, order=order, **_test_figures(store, scores, model))
-        for model, order in store.read_json(scores, "orders.json")["orders"].items()
+        BaselineResult(**ngram, **_test_figures(store, scores, ngram["model"]))
+        for ngram in store.read_json(scores, "models.json")["ngrams"]
     )
 
 
