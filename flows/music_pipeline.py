@@ -27,14 +27,15 @@ from tasks.catalogue import PIECES_NAME, catalogue
 from tasks.choose_prompts import choose_prompts, read_prompt
 from tasks.encode import encode
 from tasks.evaluate import evaluate
-from tasks.fit_ngram import fit_ngram
+from tasks.fit_baselines import fit_baselines
+from tasks.fit_memory import fit_memory
 from tasks.generate import generate
 from tasks.index_windows import index_windows
 from tasks.ingest import ingest
 from tasks.prepare import prepare
 from tasks.progress import Stopped, reporter
 from tasks.scan import scan, take_snapshot
-from tasks.score import score, score_ngram
+from tasks.score import score, score_baselines
 from tasks.select import select
 from tasks.split import split
 from tasks.tokenise import tokenise
@@ -126,8 +127,8 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
 
     # All models are asked for the same targets: those that even the longest window can predict.
     n_context = max(lengths)
-    ngram = run(fit_ngram.call("fit_ngram", tokens, n_context, config.ngram))
-    ngram_scores = run(score_ngram.call("score/ngram", tokens, ngram, n_context))
+    baselines = run(fit_baselines.call("fit_baselines", tokens, n_context, config.baselines))
+    baseline_scores = run(score_baselines.call("score/baselines", tokens, baselines, n_context))
 
     points = config.runs
     runs = run.all(
@@ -143,10 +144,17 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
             for p in points
         ]
     )
+    n_fitted = config.baselines.memory_targets
+    memories = run.all(
+        [
+            fit_memory.call(f"fit_memory/{p.name}", tokens, r, baselines, n_context, n_fitted)
+            for p, r in zip(points, runs, strict=True)
+        ]
+    )
     scores = run.all(
         [
-            score.call(f"score/{p.name}", tokens, r, n_context)
-            for p, r in zip(points, runs, strict=True)
+            score.call(f"score/{p.name}", tokens, r, baselines, m, n_context)
+            for p, r, m in zip(points, runs, memories, strict=True)
         ]
     )
 
@@ -177,7 +185,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
             snapshot.name,
             pieces,
             tokens,
-            ngram_scores,
+            baseline_scores,
             runs,
             scores,
             samples,

@@ -286,14 +286,19 @@ NetworkConfig = Annotated[
 ]
 
 
-class NgramConfig(StageConfig):
-    """The n-gram model that is trained beside the networks."""
+class BaselineConfig(StageConfig):
+    """The n-gram models beside the networks, and the memory of the piece that stands beside all."""
 
     max_order: int = Field(
         8,
         ge=1,
         le=16,
-        description="Longest n-gram tried, in tokens; the best order on valid is kept.",
+        description="Longest n-gram tried, in tokens; each smoothing keeps its best order on valid.",
+    )
+    memory_targets: int = Field(
+        10_000,
+        ge=1,
+        description="Valid tokens at most that each memory's weights (56) are fitted on.",
     )
 
 
@@ -485,7 +490,7 @@ class PipelineConfig(StageConfig):
     models: tuple[NetworkConfig, ...] = Field(
         (LstmConfig(),), min_length=1, description="Networks; one run each."
     )
-    ngram: NgramConfig = NgramConfig()
+    baselines: BaselineConfig = BaselineConfig()
     train: TrainConfig = TrainConfig()
     checkpoints: CheckpointConfig = CheckpointConfig()
     telemetry: TelemetryConfig = TelemetryConfig()

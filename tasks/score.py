@@ -1,50 +1,89 @@
-"""Score a trained network on held-out notes."""
+"""Score trained models on held-out notes, alone and with a memory of the piece."""
 
 from __future__ import annotations
 
+import itertools
+
+import pyarrow as pa
+
 from pipeline_lib.artifacts import Artifact, Draft
-from pipeline_lib.evaluation.likelihood import score_targets, summarise_scores
+from pipeline_lib.evaluation.likelihood import score_side_by_side, summarise_scores
 from pipeline_lib.notes.table import Split
+from pipeline_lib.tokens.corpus import pieces_at
 from pipeline_lib.tokens.windows import count_targets
 from tasks.encode import load_corpus
+from tasks.fit_baselines import MEMORY_NAME, load_baselines
 from tasks.progress import reporter
 from tasks.stages import stage
 
+ALONE, WITH_MEMORY = "alone", "with_memory"
 
-@stage(kind="scores")
-def score(draft: Draft, tokens: Artifact, run: Artifact, n_context: int) -> None:
-    """Write ``scores.parquet``, a row per test target, and ``summary.json``.
+
+@stage(kind="scores", schema_version=2)
+def score(
+    draft: Draft,
+    tokens: Artifact,
+    run: Artifact,
+    baselines: Artifact,
+    memory: Artifact,
+    n_context: int,
+) -> None:
+    """Write ``alone.parquet`` and ``with_memory.parquet``, a row per test target, and ``summary.json``.
 
     The targets are the known tokens with ``n_context`` tokens before them, whatever the network's own
     seq_length.
     """
+    from pipeline_lib.models.mixture import MemoryMixture
     from pipeline_lib.models.reading import make_predictor
     from pipeline_lib.models.saved import load_network
 
     corpus = load_corpus(draft.store, tokens)
     network, config = load_network(draft.store.path(run))
-    n_asked = count_targets(corpus, Split.TEST, n_context)
-    scores = score_targets(
-        make_predictor(network, config),
+    known = load_baselines(draft.store, baselines, len(corpus.vocabulary))
+    mixture = MemoryMixture.from_json(draft.store.read_json(memory, MEMORY_NAME))
+    spans = corpus.spans(Split.TEST)
+    pieces = pieces_at(corpus.token_ids, spans)
+    # The network is asked once; each piece's answers are scored as they are and mixed.
+    predicted = make_predictor(network, config).log_probabilities(pieces, n_context)
+    alone, mixed = itertools.tee(predicted)
+    ngram = known.ngrams[known.long_term].log_probabilities(pieces, n_context)
+    tables = score_side_by_side(
+        [alone, mixture.mix([mixed, ngram], pieces, n_context)],
         corpus.token_ids,
-        corpus.spans(Split.TEST),
+        spans,
         n_context,
         reporter(f"score/{config.name}"),
     )
-    draft.write_table("scores.parquet", scores)
-    draft.write_json("summary.json", summarise_scores(scores, n_asked))
-
-
-@stage(kind="scores")
-def score_ngram(draft: Draft, tokens: Artifact, ngram: Artifact, n_context: int) -> None:
-    """Write the same as `score`, for the n-gram model."""
-    from pipeline_lib.models.ngram import NgramModel
-
-    corpus = load_corpus(draft.store, tokens)
-    table = draft.store.read_table(ngram, "ngrams.parquet")
-    model = NgramModel.from_table(table, len(corpus.vocabulary))
     n_asked = count_targets(corpus, Split.TEST, n_context)
-    test = corpus.spans(Split.TEST)
-    scores = score_targets(model, corpus.token_ids, test, n_context, reporter("score/ngram"))
-    draft.write_table("scores.parquet", scores)
-    draft.write_json("summary.json", {**summarise_scores(scores, n_asked), "order": model.order})
+    _write(draft, dict(zip((ALONE, WITH_MEMORY), tables, strict=True)), n_asked)
+
+
+@stage(kind="scores", schema_version=2)
+def score_baselines(draft: Draft, tokens: Artifact, baselines: Artifact, n_context: int) -> None:
+    """Write the same as `score`, for each n-gram model and for the best of them with the memory."""
+    corpus = load_corpus(draft.store, tokens)
+    known = load_baselines(draft.store, baselines, len(corpus.vocabulary))
+    spans = corpus.spans(Split.TEST)
+    pieces = pieces_at(corpus.token_ids, spans)
+    predicted = {
+        name: model.log_probabilities(pieces, n_context) for name, model in known.ngrams.items()
+    }
+    long_term = known.ngrams[known.long_term].log_probabilities(pieces, n_context)
+    predicted[WITH_MEMORY] = known.mixture.mix([long_term], pieces, n_context)
+    tables = score_side_by_side(
+        list(predicted.values()), corpus.token_ids, spans, n_context, reporter("score/baselines")
+    )
+    _write(
+        draft,
+        dict(zip(predicted, tables, strict=True)),
+        count_targets(corpus, Split.TEST, n_context),
+    )
+    orders = [{"model": name, "order": model.order} for name, model in known.ngrams.items()]
+    draft.write_json("models.json", {"ngrams": orders, "long_term": known.long_term})
+
+
+def _write(draft: Draft, tables: dict[str, pa.Table], n_asked: int) -> None:
+    for name, table in tables.items():
+        draft.write_table(f"{name}.parquet", table)
+    summaries = {name: summarise_scores(table, n_asked) for name, table in tables.items()}
+    draft.write_json("summary.json", summaries)

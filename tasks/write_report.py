@@ -20,6 +20,7 @@ from pipeline_lib.presets import as_command
 from pipeline_lib.reports.content import (
     BaselineResult,
     CorpusSummary,
+    MemoryResult,
     Reject,
     ReportContent,
     RunResult,
@@ -29,6 +30,7 @@ from pipeline_lib.reports.page import render_page
 from tasks.catalogue import PIECES_NAME
 from tasks.evaluate import CORPUS, GENERATED
 from tasks.generate import sample_name, samples_of
+from tasks.score import ALONE, WITH_MEMORY
 from tasks.stages import stage
 
 REPORT_NAME = "report.html"
@@ -53,11 +55,14 @@ RESULT_SCHEMA = pa.schema(
         pa.field("n_targets", pa.int64(), nullable=False),
         pa.field("unknown_share", pa.float64(), nullable=False),
     ],
-    metadata={"schema": "results/1"},
+    metadata={"schema": "results/2"},
 )
-"""One row per network (with ``seq_length``) and per n-gram model (with ``order``). Loss is in nats per
-token; every row is over the same targets, of which ``unknown_share`` (0 to 1) were left out beforehand because
+"""One row per network (with ``seq_length``) and per n-gram model (with ``order``); then the same with a memory of
+the piece, their names and models ending in ``+memory``. Loss is in nats per token; every row is over the same targets, of which ``unknown_share`` (0 to 1) were left out beforehand because
 the vocabulary does not know them."""
+
+
+_FIGURES = ("test_loss", "test_perplexity", "test_accuracy", "n_targets")
 
 
 @stage(kind="reports")
@@ -66,7 +71,7 @@ def write_report(
     corpus_name: str,
     pieces: Artifact,
     tokens: Artifact,
-    ngram_scores: Artifact,
+    baseline_scores: Artifact,
     runs: Sequence[Artifact],
     scores: Sequence[Artifact],
     samples: Sequence[Artifact],
@@ -77,11 +82,21 @@ def write_report(
     store = draft.store
     results = tuple(_run_result(store, r, s) for r, s in zip(runs, scores, strict=True))
     names = [result.name for result in results]
-    ancestors = [pieces, tokens, *runs, *scores, ngram_scores, *samples, *metrics]
+    baselines = _baseline_results(store, baseline_scores)
+    long_term = next(
+        b
+        for b in baselines
+        if b.model == store.read_json(baseline_scores, "models.json")["long_term"]
+    )
+    ancestors = [pieces, tokens, *runs, *scores, baseline_scores, *samples, *metrics]
     content = ReportContent(
-        corpus=_corpus_summary(store, corpus_name, pieces, tokens, ngram_scores),
+        corpus=_corpus_summary(store, corpus_name, pieces, tokens, baseline_scores),
         runs=results,
-        baselines=(_baseline_result(store, ngram_scores),),
+        baselines=baselines,
+        with_memory=(
+            *(_with_memory(store, r, s) for r, s in zip(results, scores, strict=True)),
+            _with_memory(store, long_term, baseline_scores),
+        ),
         metrics=_stack(store, names, metrics, "summary.parquet", "run"),
         leaps=_leaps(store, names, metrics),
         samples=tuple(_samples(store, names, samples, config)),
@@ -112,7 +127,7 @@ def _corpus_summary(
             Reject(_piece_path(row), row["reject_reason"], row["reject_detail"] or "")
             for row in rejected.slice(0, MOST_REJECTS).to_pylist()
         ),
-        unknown_share=store.read_json(scores, "summary.json")["unknown_share"],
+        unknown_share=store.read_json(scores, "summary.json")[WITH_MEMORY]["unknown_share"],
     )
 
 
@@ -138,17 +153,25 @@ def _run_result(store: ArtifactStore, run: Artifact, score: Artifact) -> RunResu
         n_parameters=described["n_parameters"],
         n_train_pieces=described["n_train_pieces"],
         history=store.read_table(run, "history.parquet").to_pandas(),
-        **_test_figures(store.read_json(score, "summary.json")),
+        **_test_figures(store, score, ALONE),
     )
 
 
-def _baseline_result(store: ArtifactStore, score: Artifact) -> BaselineResult:
-    summary = store.read_json(score, "summary.json")
-    name = f"{summary['order']}-gram"
-    return BaselineResult(name=name, order=summary["order"], **_test_figures(summary))
+def _baseline_results(store: ArtifactStore, scores: Artifact) -> tuple[BaselineResult, ...]:
+    return tuple(
+        BaselineResult(**ngram, **_test_figures(store, scores, ngram["model"]))
+        for ngram in store.read_json(scores, "models.json")["ngrams"]
+    )
 
 
-def _test_figures(summary: dict[str, Any]) -> dict[str, Any]:
+def _with_memory(
+    store: ArtifactStore, base: RunResult | BaselineResult, scores: Artifact
+) -> MemoryResult:
+    return MemoryResult(base=base, **_test_figures(store, scores, WITH_MEMORY))
+
+
+def _test_figures(store: ArtifactStore, scores: Artifact, model: str) -> dict[str, Any]:
+    summary = store.read_json(scores, "summary.json")[model]
     return {
         "test_loss": summary["loss_nat"],
         "test_perplexity": summary["perplexity"],
@@ -206,12 +229,17 @@ def _samples(
 
 
 def _result_table(content: ReportContent) -> pa.Table:
-    columns = RESULT_SCHEMA.names
-    rows = [
-        {name: getattr(result, name, None) for name in columns}
-        for result in (*content.runs, *content.baselines)
-    ]
+    alone: list[RunResult | BaselineResult] = [*content.runs, *content.baselines]
+    rows = [_result_row(result) for result in alone]
+    for result in content.with_memory:
+        row = _result_row(result.base)
+        of_memory = {name: getattr(result, name) for name in _FIGURES}
+        names = {name: f"{row[name]}+memory" for name in ("name", "model")}
+        rows.append(row | names | of_memory)
     for row in rows:
-        row["model"] = row["model"] or "ngram"
         row["unknown_share"] = content.corpus.unknown_share
     return pa.Table.from_pylist(rows, schema=RESULT_SCHEMA)
+
+
+def _result_row(result: RunResult | BaselineResult) -> dict[str, Any]:
+    return {name: getattr(result, name, None) for name in RESULT_SCHEMA.names}

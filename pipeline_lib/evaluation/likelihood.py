@@ -6,13 +6,14 @@ stand beside any other's. Loss is in nats per token; perplexity is its exponenti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline_lib.models.prediction import Predictor
+from pipeline_lib.tokens.corpus import pieces_at
 from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 
 SCORE_SCHEMA = pa.schema(
@@ -26,31 +27,6 @@ SCORE_SCHEMA = pa.schema(
 )
 """One row per target. ``position`` is its place in the flat token array, ``rank`` the number of tokens that
 the model held more likely (0 = a hit)."""
-
-
-class Predictor(Protocol):
-    """Anything that predicts the tokens of a piece from those before them."""
-
-    def log_probabilities(
-        self, pieces: Sequence[NDArray[np.int32]], first_target: int
-    ) -> Iterator[NDArray[np.float64]]:
-        """The distributions of the next token, piece by piece, in order.
-
-        How much of what stands before a target is read is for the model to decide; it is never the target,
-        nor what follows it.
-
-        Parameters
-        ----------
-        pieces : sequence of int32 arrays
-            Token ids of whole pieces, start and end token included.
-        first_target : int
-            Place in its piece of the first token to predict, at least 1.
-
-        Yields
-        ------
-        float64 array, shape (max(n_tokens - first_target, 0), vocab_size)
-            Natural logarithms; row i is for the token at ``first_target + i``.
-        """
 
 
 def score_targets(
@@ -82,12 +58,40 @@ def score_targets(
     pyarrow.Table
         With `SCORE_SCHEMA`.
     """
-    pieces = [token_ids[start : start + length] for start, length in spans]
-    tables = [SCORE_SCHEMA.empty_table()]
-    for n, log_p in enumerate(predictor.log_probabilities(pieces, n_context)):
-        tables.append(_scored(log_p, pieces[n][n_context:], spans[n, 0] + n_context))
+    pieces = pieces_at(token_ids, spans)
+    predicted = predictor.log_probabilities(pieces, n_context)
+    (table,) = score_side_by_side([predicted], token_ids, spans, n_context, progress)
+    return table
+
+
+def score_side_by_side(
+    predicted: Sequence[Iterable[NDArray[np.float64]]],
+    token_ids: NDArray[np.int32],
+    spans: NDArray[np.int64],
+    n_context: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[pa.Table]:
+    """Score what several models predict, in step: so two may share what one network computes.
+
+    Parameters
+    ----------
+    predicted : sequence of iterables
+        Of each model, what `Predictor.log_probabilities` yields.
+    token_ids, spans, n_context, progress
+        As for `score_targets`.
+
+    Returns
+    -------
+    list of pyarrow.Table
+        One for each model, with `SCORE_SCHEMA`.
+    """
+    pieces = pieces_at(token_ids, spans)
+    tables = [[SCORE_SCHEMA.empty_table()] for _ in predicted]
+    for n, of_piece in enumerate(zip(*predicted, strict=True)):
+        for table, log_p in zip(tables, of_piece, strict=True):
+            table.append(_scored(log_p, pieces[n][n_context:], spans[n, 0] + n_context))
         progress(n + 1, len(pieces))
-    return pa.concat_tables(tables).combine_chunks()
+    return [pa.concat_tables(table).combine_chunks() for table in tables]
 
 
 def _scored(

@@ -1,15 +1,20 @@
-"""Interpolated n-gram model with Witten-Bell smoothing: the control that a network has to beat.
+"""Interpolated n-gram models: the controls that a network has to beat.
 
-The probability of token ``w`` after context ``c`` is, from short contexts to long ones,
+From short contexts to long ones, starting from the uniform distribution, the counts after a context are mixed
+into what the context without its oldest token predicts:
 
-    P(w | c) = (count(c w) + types(c) * P(w | c without its oldest token)) / (total(c) + types(c))
+    P(w | c) = share(c w) + back_off(c) * P(w | c without its oldest token)
 
-starting from the uniform distribution, where ``types(c)`` is the number of different tokens seen after
-``c``. An unseen context changes nothing. Source: Witten and Bell (1991), interpolated as in Chen and
-Goodman (1999), section 2.6. Kneser-Ney discounts degrade where written-out repeats double the counts.
+An unseen context changes nothing. The two smoothings differ in what they leave for shorter contexts:
 
-Counts are sorted integer arrays: an n-gram is the pair (id of its first n - 1 tokens, last token), so that
-every order is one array look-up.
+- **Witten-Bell**: ``share = count(c w) / (total(c) + types(c))``, ``back_off = types(c) / (total(c) + types(c))``,
+  where ``types(c)`` is the number of different tokens seen after ``c``. Source: Witten and Bell (1991),
+  interpolated as in Chen and Goodman (1999), section 2.6; the escape of PPM-C (Moffat 1990; Cleary and Witten
+  1984).
+- **Kneser-Ney**: ``share = max(count(c w) - D, 0) / total(c)``, ``back_off = D * types(c) / total(c)``, with one
+  discount D = n1 / (n1 + 2 n2) for each order (n1, n2: n-grams counted once, twice). In all orders but the longest
+  an n-gram counts once for every different token before it. Sources: Kneser and Ney (1995); interpolated as in
+  Chen and Goodman (1999), section 2.8. It degrades where written-out repeats double the counts.
 """
 
 from __future__ import annotations
@@ -18,38 +23,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
+from pipeline_lib.models.ngram_counts import IntArray, NgramCounts
 
-NGRAM_SCHEMA = pa.schema(
-    [
-        pa.field("order", pa.int8(), nullable=False),
-        pa.field("context_id", pa.int64(), nullable=False),
-        pa.field("token_id", pa.int32(), nullable=False),
-        pa.field("count", pa.int64(), nullable=False),
-    ],
-    metadata={"schema": "ngrams/1"},
-)
-"""One row per distinct n-gram, sorted by order, context and token. The id of an n-gram, which is the
-``context_id`` of longer ones, is its rank among the rows of its order."""
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class _Order:
-    """All n-grams of one length; ``keys`` = context_id * vocab_size + token_id, sorted."""
+    """The n-grams of one length, and what remains for shorter ones after each of their contexts."""
 
     keys: IntArray
-    counts: IntArray
+    shares: FloatArray
+    back_off: FloatArray
 
 
 class NgramModel:
-    """Next-token probabilities from counts.
+    """Next-token probabilities; use `witten_bell` or `kneser_ney` to make one.
 
     Parameters
     ----------
-    orders : list of counts, one per length from 1
+    orders : list, one entry per length from 1
     vocab_size : int
     """
 
@@ -62,107 +57,122 @@ class NgramModel:
         """Tokens of the longest n-gram."""
         return len(self._orders)
 
-    def truncated(self, order: int) -> NgramModel:
-        """The same counts, using n-grams up to a shorter length."""
-        return NgramModel(self._orders[:order], self.vocab_size)
-
     def log_probabilities(
         self, pieces: Sequence[NDArray[np.int32]], first_target: int
-    ) -> Iterator[NDArray[np.float64]]:
-        """As `pipeline_lib.evaluation.likelihood.Predictor` says; the last ``order - 1`` tokens are read."""
+    ) -> Iterator[FloatArray]:
+        """As `pipeline_lib.models.prediction.Predictor` says; the last ``order - 1`` tokens are read."""
         for piece in pieces:
-            n_targets = max(len(piece) - first_target, 0)
-            probabilities = np.full((n_targets, self.vocab_size), 1.0 / self.vocab_size)
-            # Ids of the n-grams that end before each token of the piece; -1 where there is no such.
-            context_ids = np.zeros(len(piece), dtype=np.int64)
-            for counts in self._orders:
-                self._interpolate(probabilities, context_ids[first_target:], counts)
-                grams = self._gram_ids(context_ids, piece, counts)
-                context_ids = np.append(-1, grams)[: len(piece)]
-            yield np.log(probabilities)
+            # Of the n-grams of each length that end before each token of the piece.
+            ids = [np.zeros(len(piece), dtype=np.int64)]
+            for length in range(1, self.order):
+                ids.append(np.append(-1, self.gram_ids(length, ids[-1], piece))[: len(piece)])
+            yield self.next_log_probabilities([of_order[first_target:] for of_order in ids])
 
-    def _gram_ids(
-        self, context_ids: IntArray, tokens: NDArray[np.int32], counts: _Order
-    ) -> IntArray:
-        """Ids of the n-grams that are these contexts with a token after each; -1 where never seen."""
+    def gram_ids(self, length: int, context_ids: IntArray, tokens: NDArray[np.int32]) -> IntArray:
+        """Ids of the n-grams of a length that are these contexts with a token after each.
+
+        Those that were never seen have the id -1.
+        """
+        known_keys = self._orders[length - 1].keys
         keys = context_ids * self.vocab_size + tokens
-        ranks = np.searchsorted(counts.keys, keys)
-        known = np.append(counts.keys, -1)[ranks] == keys  # no key is -1: past the end is unseen
+        ranks = np.searchsorted(known_keys, keys)
+        known = np.append(known_keys, -1)[ranks] == keys  # no key is -1: past the end is unseen
         return np.where((context_ids >= 0) & known, ranks, -1)
 
-    def _interpolate(
-        self, probabilities: NDArray[np.float64], context_ids: IntArray, counts: _Order
-    ) -> None:
+    def next_log_probabilities(self, context_ids: Sequence[IntArray]) -> FloatArray:
+        """Natural logarithms of the next token's probabilities.
+
+        Parameters
+        ----------
+        context_ids : sequence of int64 arrays, each of shape (n,)
+            Ids of the contexts of 0, 1, ... ``order - 1`` tokens; -1 where there is none.
+
+        Returns
+        -------
+        float64 array, shape (n, vocab_size)
+        """
+        shape = len(context_ids[0]), self.vocab_size
+        probabilities = np.full(shape, 1.0 / self.vocab_size)
+        for ids, order in zip(context_ids, self._orders, strict=True):
+            self._interpolate(probabilities, ids, order)
+        return np.log(probabilities)
+
+    def _interpolate(self, probabilities: FloatArray, ids: IntArray, order: _Order) -> None:
         """Mix the counts after each context into the shorter contexts' probabilities, in place."""
-        begin = np.searchsorted(counts.keys, context_ids * self.vocab_size)
-        end = np.searchsorted(counts.keys, (context_ids + 1) * self.vocab_size)
-        types = np.where(context_ids >= 0, end - begin, 0)
-        rows = np.repeat(np.arange(len(context_ids)), types)
+        begin = np.searchsorted(order.keys, ids * self.vocab_size)
+        end = np.searchsorted(order.keys, (ids + 1) * self.vocab_size)
+        types = np.where(ids >= 0, end - begin, 0)
+        rows = np.repeat(np.arange(len(ids)), types)
         nth = np.arange(types.sum()) - np.repeat(np.cumsum(types) - types, types)
         entries = np.repeat(begin, types) + nth
-        totals = np.bincount(rows, counts.counts[entries], minlength=len(context_ids))
-        seen = types > 0
-        weight = np.where(seen, types, 1) / np.where(seen, totals + types, 1)
-        probabilities *= weight[:, None]
-        shares = counts.counts[entries] / (totals + types)[rows]
-        probabilities[rows, counts.keys[entries] % self.vocab_size] += shares
+        probabilities *= np.append(order.back_off, 1.0)[ids][:, None]  # the last entry is for -1
+        probabilities[rows, order.keys[entries] % self.vocab_size] += order.shares[entries]
 
-    def to_table(self) -> pa.Table:
-        """The counts, with `NGRAM_SCHEMA`."""
-        keys = np.concatenate([o.keys for o in self._orders])
-        return pa.table(
-            {
-                "order": np.repeat(
-                    np.arange(1, self.order + 1, dtype=np.int8), [len(o.keys) for o in self._orders]
-                ),
-                "context_id": keys // self.vocab_size,
-                "token_id": (keys % self.vocab_size).astype(np.int32),
-                "count": np.concatenate([o.counts for o in self._orders]),
-            },
-            schema=NGRAM_SCHEMA,
-        )
 
-    @classmethod
-    def from_table(cls, table: pa.Table, vocab_size: int) -> NgramModel:
-        """The model that was saved as a table."""
-        order_of_row = table.column("order").to_numpy()
-        keys = (
-            table.column("context_id").to_numpy() * vocab_size + table.column("token_id").to_numpy()
-        )
-        counts = table.column("count").to_numpy()
-        orders = [
-            _Order(keys[order_of_row == n], counts[order_of_row == n])
-            for n in range(1, int(order_of_row.max()) + 1)
+class NgramStepper:
+    """One token at a time, as `pipeline_lib.models.sampling.Stepper` says."""
+
+    def __init__(self, model: NgramModel) -> None:
+        self._model = model
+        self._ids: list[IntArray] = []
+
+    def reset(self, batch_size: int) -> None:
+        """Begin new sequences: no context but the empty one."""
+        empty, none = np.zeros(batch_size, np.int64), np.full(batch_size, -1)
+        self._ids = [empty, *[none] * (self._model.order - 1)]
+
+    def step(self, token_ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Read one token per sequence, shape (batch,); logits of the next, (batch, vocab_size)."""
+        longer = [
+            self._model.gram_ids(length, ids, token_ids)
+            for length, ids in enumerate(self._ids[:-1], start=1)
         ]
-        return cls(orders, vocab_size)
+        self._ids = [self._ids[0], *longer]
+        return self._model.next_log_probabilities(self._ids).astype(np.float32)
 
 
-def count_ngrams(
-    token_ids: NDArray[np.int32], spans: IntArray, vocab_size: int, max_order: int
-) -> NgramModel:
-    """Count the n-grams of all lengths up to `max_order` within pieces.
+def witten_bell(counts: NgramCounts, order: int) -> NgramModel:
+    """The model that uses n-grams up to a length, smoothed after Witten and Bell."""
+    orders = []
+    for n in range(order):
+        found = counts.orders[n]
+        contexts, n_contexts = _contexts(counts, n)
+        types = np.bincount(contexts, minlength=n_contexts)
+        total = np.bincount(contexts, found.counts, minlength=n_contexts)
+        divisor = np.maximum(total + types, 1)
+        back_off = np.where(types > 0, types / divisor, 1.0)
+        orders.append(_Order(found.keys, found.counts / divisor[contexts], back_off))
+    return NgramModel(orders, counts.vocab_size)
 
-    Parameters
-    ----------
-    token_ids : int32 array, shape (n_tokens,)
-        The flat array of all pieces.
-    spans : int64 array, shape (n_pieces, 2)
-        Start and length of the pieces to count. Their first token is context only, never a target.
-    vocab_size, max_order : int
+
+def kneser_ney(counts: NgramCounts, order: int) -> NgramModel:
+    """The model that uses n-grams up to a length, smoothed after Kneser and Ney.
+
+    An n-gram that only begins pieces has nothing before it: it counts as often as it was seen.
     """
-    position = np.concatenate([np.arange(length) for _, length in spans])
-    tokens = np.concatenate([token_ids[s : s + n] for s, n in spans]).astype(np.int64)
-    orders: list[_Order] = []
-    context_ids = np.zeros(len(tokens), dtype=np.int64)
-    for order in range(1, max_order + 1):
-        # The n-gram that ends at i extends the (n-1)-gram that ends at i - 1.
-        grams = context_ids * vocab_size + tokens
-        usable = position >= order - 1
-        keys, inverse = np.unique(grams[usable], return_inverse=True)
-        is_target = position[usable] >= 1
-        counts = np.bincount(inverse, weights=is_target, minlength=len(keys)).astype(np.int64)
-        orders.append(_Order(keys, counts))
-        ranks = np.full(len(tokens), -1, dtype=np.int64)
-        ranks[usable] = inverse
-        context_ids = np.concatenate([[-1], ranks[:-1]])
-    return NgramModel(orders, vocab_size)
+    orders = []
+    for n in range(order):
+        found = counts.orders[n]
+        use_before = (n < order - 1) & (found.n_before > 0)
+        times = np.where(use_before, found.n_before, found.counts)
+        contexts, n_contexts = _contexts(counts, n)
+        total = np.bincount(contexts, times, minlength=n_contexts)
+        types = np.bincount(contexts, times > 0, minlength=n_contexts)
+        discount = _discount(times)
+        divisor = np.maximum(total, 1)
+        back_off = np.where(total > 0, discount * types / divisor, 1.0)
+        shares = np.maximum(times - discount, 0) / divisor[contexts]
+        orders.append(_Order(found.keys, shares, back_off))
+    return NgramModel(orders, counts.vocab_size)
+
+
+def _contexts(counts: NgramCounts, n: int) -> tuple[IntArray, int]:
+    """The context of each n-gram in the n-th order from 0, and how many contexts there are."""
+    n_contexts = len(counts.orders[n - 1].keys) if n else 1
+    return counts.orders[n].keys // counts.vocab_size, n_contexts
+
+
+def _discount(times: IntArray) -> float:
+    """What is taken off every count of an order; one half where none was counted once."""
+    once, twice = int((times == 1).sum()), int((times == 2).sum())
+    return once / (once + 2 * twice) if once else 0.5

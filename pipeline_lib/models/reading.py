@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config import RunConfig
 from pipeline_lib.models.networks import Network
+from pipeline_lib.models.prediction import Predictor
+from pipeline_lib.tokens.corpus import pieces_at
 
 _BATCH_TOKENS = 12_800
 _PADDED_TO = 64
@@ -104,7 +106,7 @@ class HeldOutLoss:
 
     def _of_pieces(self) -> float:
         total, n_targets = 0.0, 0
-        for rows, lengths in _padded_batches(_pieces(self._token_ids, self._spans)):
+        for rows, lengths in _padded_batches(pieces_at(self._token_ids, self._spans)):
             losses = self._read(rows)
             counts = np.arange(losses.shape[1]) < lengths[:, None] - 1
             total += float(losses.sum(where=counts, dtype=np.float64))
@@ -116,7 +118,7 @@ class HeldOutLoss:
 
 
 class WindowPredictor:
-    """Reads each target after a window of its own (see `evaluation.likelihood.Predictor`).
+    """Reads each target after a window of its own (see `prediction.Predictor`).
 
     Parameters
     ----------
@@ -169,7 +171,7 @@ class WindowPredictor:
 
 
 class PiecePredictor:
-    """Reads each piece once, from its start (see `evaluation.likelihood.Predictor`).
+    """Reads each piece once, from its start (see `prediction.Predictor`).
 
     Parameters
     ----------
@@ -191,15 +193,11 @@ class PiecePredictor:
                 yield row[first_target - 1 : length - 1].astype(np.float64)
 
 
-def make_predictor(network: Network, config: RunConfig) -> WindowPredictor | PiecePredictor:
+def make_predictor(network: Network, config: RunConfig) -> Predictor:
     """What predicts as the network was trained to."""
     if config.regime == "streams":
         return PiecePredictor(network)
     return WindowPredictor(network, config.seq_length)
-
-
-def _pieces(token_ids: NDArray[np.int32], spans: NDArray[np.int64]) -> list[NDArray[np.int32]]:
-    return [token_ids[start : start + length] for start, length in spans]
 
 
 def _padded_batches(

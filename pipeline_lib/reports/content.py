@@ -113,15 +113,40 @@ class BaselineResult:
 
     Parameters
     ----------
-    name : str
+    model : str
+        "unigram", "witten_bell" or "kneser_ney": how it is smoothed.
     order : int
         Tokens per n-gram.
     test_loss, test_perplexity, test_accuracy : float
     n_targets : int
     """
 
-    name: str
+    model: str
     order: int
+    test_loss: float
+    test_perplexity: float
+    test_accuracy: float
+    n_targets: int
+
+    @property
+    def name(self) -> str:
+        """Short and unique: ``kneser_ney-8``."""
+        return self.model if self.model == "unigram" else f"{self.model}-{self.order}"
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryResult:
+    """A network or n-gram model with a memory of the piece beside it, measured on the same targets.
+
+    Parameters
+    ----------
+    base : RunResult or BaselineResult
+        The model that was given the memory.
+    test_loss, test_perplexity, test_accuracy : float
+    n_targets : int
+    """
+
+    base: RunResult | BaselineResult
     test_loss: float
     test_perplexity: float
     test_accuracy: float
@@ -174,6 +199,8 @@ class ReportContent:
         At least one, in the order in which they are shown.
     baselines : tuple of BaselineResult
         May be empty.
+    with_memory : tuple of MemoryResult
+        May be empty.
     metrics : DataFrame
         One row per run and metric: ``run``, then the columns of `evaluation.metrics.summarise`.
     leaps : DataFrame
@@ -192,6 +219,7 @@ class ReportContent:
     corpus: CorpusSummary
     runs: tuple[RunResult, ...]
     baselines: tuple[BaselineResult, ...]
+    with_memory: tuple[MemoryResult, ...]
     metrics: pd.DataFrame
     leaps: pd.DataFrame
     samples: tuple[Sample, ...]

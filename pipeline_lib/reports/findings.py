@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from pipeline_lib.reports.content import BaselineResult, ReportContent, RunResult
+from pipeline_lib.reports.content import BaselineResult, MemoryResult, ReportContent, RunResult
 from pipeline_lib.reports.language import Texts
 
 SMALL_DIFFERENCE_PERCENT = 2.0
@@ -20,6 +20,8 @@ NOTEWORTHY_SHARE = 0.05
 def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
     """The paragraphs of the summary, in one language."""
     yield _network_against_ngram(content, texts)
+    if content.with_memory:
+        yield _what_memory_adds(content, texts)
     yield texts("finding.between_sentences").join(_effect_of_seq_length(content, texts))
     yield from _musical_differences(content, texts)
 
@@ -38,11 +40,15 @@ def results_note(content: ReportContent, texts: Texts) -> str:
 
 def results_cautions(content: ReportContent, texts: Texts) -> Iterator[str]:
     """Why the figures of the table do not mean what they seem to mean, in one language; mostly nothing."""
-    results: list[RunResult | BaselineResult] = [*content.runs, *content.baselines]
-    if len({result.n_targets for result in results}) > 1:
+    if len({result.n_targets for result in all_results(content)}) > 1:
         yield texts("results.unequal")
     if content.corpus.unknown_share > NOTEWORTHY_SHARE:
         yield texts("results.many_unknown", percent=_unknown_percent(content))
+
+
+def all_results(content: ReportContent) -> list[RunResult | BaselineResult | MemoryResult]:
+    """Every model of the table of results."""
+    return [*content.runs, *content.baselines, *content.with_memory]
 
 
 def best_run(content: ReportContent) -> RunResult:
@@ -81,6 +87,25 @@ def _network_against_ngram(content: ReportContent, texts: Texts) -> str:
         ngram=f"{baseline.test_perplexity:.2f}",
         percent=f"{abs(change_percent):.1f}",
         **values,
+    )
+
+
+def model_name(base: RunResult | BaselineResult, texts: Texts) -> str:
+    """A network's name, or the n-gram model's in words."""
+    if isinstance(base, RunResult):
+        return base.name
+    return texts(f"results.{base.model}", order=base.order)
+
+
+def _what_memory_adds(content: ReportContent, texts: Texts) -> str:
+    best = min(content.with_memory, key=lambda result: result.test_loss)
+    return texts(
+        "finding.memory",
+        model=model_name(best.base, texts),
+        alone=f"{best.base.test_perplexity:.2f}",
+        memory=f"{best.test_perplexity:.2f}",
+        accuracy_alone=f"{100 * best.base.test_accuracy:.1f}",
+        accuracy=f"{100 * best.test_accuracy:.1f}",
     )
 
 

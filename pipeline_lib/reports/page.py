@@ -24,9 +24,11 @@ from pipeline_lib.reports import plots
 from pipeline_lib.reports.content import BaselineResult, ReportContent, RunResult, Sample
 from pipeline_lib.reports.engraving import engrave
 from pipeline_lib.reports.findings import (
+    all_results,
     best_baseline,
     findings,
     is_apart,
+    model_name,
     results_cautions,
     results_note,
 )
@@ -57,7 +59,6 @@ def render_page(content: ReportContent) -> str:
     )
     environment.filters.update(number=_number, data_url=_data_url, count="{:,}".format)
     samples = [_shown(sample, number) for number, sample in enumerate(content.samples, start=1)]
-    results: list[RunResult | BaselineResult] = [*content.runs, *content.baselines]
     script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         content=content,
@@ -65,8 +66,9 @@ def render_page(content: ReportContent) -> str:
         findings=_paragraphs(content, findings),
         results_cautions=_paragraphs(content, results_cautions),
         results_note=in_all_languages(lambda texts: results_note(content, texts)),
-        lowest_loss=min(result.test_loss for result in results),
+        lowest_loss=min(result.test_loss for result in all_results(content)),
         figures=_figures(content),
+        with_memory=_memory_rows(content),
         metrics=_metric_rows(content.metrics),
         metric_runs=list(content.metrics["run"].unique()),
         samples=samples,
@@ -107,6 +109,26 @@ def _figures(content: ReportContent) -> dict[str, Markup]:
         "metrics": drawn(lambda texts: plots.metric_intervals(content.metrics, texts)),
         "leaps": drawn(lambda texts: plots.leap_distribution(content.leaps, texts)),
     }
+
+
+def _memory_rows(content: ReportContent) -> list[dict[str, Any]]:
+    """Each result with a memory, its label in all languages, and the run's length where it has one."""
+
+    def label(base: RunResult | BaselineResult) -> Markup:
+        def written(texts: Texts) -> str:
+            model = base.model if isinstance(base, RunResult) else model_name(base, texts)
+            return texts("results.with_memory", model=model)
+
+        return in_all_languages(written)
+
+    return [
+        {
+            "result": result,
+            "label": label(result.base),
+            "run": result.base if isinstance(result.base, RunResult) else None,
+        }
+        for result in content.with_memory
+    ]
 
 
 @dataclass(frozen=True)

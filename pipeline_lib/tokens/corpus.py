@@ -109,6 +109,11 @@ class TokenCorpus:
         )
 
 
+def pieces_at(token_ids: NDArray[np.int32], spans: NDArray[np.int64]) -> list[NDArray[np.int32]]:
+    """The tokens of pieces, given by their starts and lengths in the flat array."""
+    return [token_ids[start : start + length] for start, length in spans]
+
+
 def encode_piece(notes: PieceNotes, steps_per_quarter: int, max_duration_quarter: int) -> list[str]:
     """The tokens of one piece's selected notes, all tracks merged into one line.
 

@@ -71,10 +71,13 @@ def test_the_first_run_runs_every_stage_and_ends_in_a_report(first: Journal) -> 
     assert {entry.state for entry in first.stages} == {"ran"}
     page = Path(first.report).read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
-    names = [row["name"] for row in first.results]
     lengths = [row["seq_length"] for row in first.results]
-    assert lengths == [4, 8, None]
-    assert names[2].endswith("-gram")
+    assert lengths == [4, 8, None, None, None, 4, 8, None]
+    names = [row["name"] for row in first.results]
+    kinds = [name.partition("-")[0] for name in names[2:5]]
+    assert kinds == ["unigram", "witten_bell", "kneser_ney"]
+    assert names[5:7] == [f"{name}+memory" for name in names[:2]]
+    assert names[7].removesuffix("+memory") in names[3:5]
     assert len({row["n_targets"] for row in first.results}) == 1
 
 
@@ -126,7 +129,8 @@ def test_an_edited_file_runs_its_shard_and_what_depends_on_it(
         "encode",
         "choose_prompts",
         "index_windows",
-        "fit_ngram",
+        "fit_baselines",
+        "fit_memory",
         "score",
         "train",
         "generate",
@@ -159,6 +163,7 @@ def test_a_damaged_artifact_is_made_again_and_only_it(
     assert running["run"] == ["train"]
     # Of the two networks' dependents only this one's might change.
     assert Counter(running["run-if-changed"]) == {
+        "fit_memory": 1,
         "score": 1,
         "generate": 1,
         "evaluate": 1,
@@ -177,7 +182,7 @@ def test_inspect_leads_back_to_the_midi_files(
     results = artifacts / artifact_of(first, "write_report") / "results.parquet"
     inspection = inspect_artifact(results, artifacts, n_rows=2)
     (file,) = inspection.files
-    assert (file.n_rows, len(file.rows)) == (3, 2)
+    assert (file.n_rows, len(file.rows)) == (8, 2)
     assert file.schema["test_perplexity"] == "double"
     assert inspection.lineage[0].stage == "write_report"
     assert {"train", "encode", "ingest", "scan"} <= {step.stage for step in inspection.lineage}

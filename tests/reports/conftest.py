@@ -9,7 +9,7 @@ import pytest
 
 from pipeline_lib.config import PipelineConfig
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.reports.content import BaselineResult, ReportContent
+from pipeline_lib.reports.content import BaselineResult, MemoryResult, ReportContent
 from tests.reports.made_up import (
     made_up_corpus,
     made_up_leaps,
@@ -64,14 +64,21 @@ def content(jig: GridNotes, tmp_path_factory: pytest.TempPathFactory) -> ReportC
         for seq_length, loss in ((25, 1.322), (50, 1.301), (100, 1.306))
     )
     names = [run.name for run in runs]
+    baselines = tuple(
+        BaselineResult(model, order, loss, float(np.exp(loss)), 0.52 + order / 100, 41_802)
+        for model, order, loss in (
+            ("unigram", 1, 2.861),
+            ("witten_bell", 4, 1.437),
+            ("kneser_ney", 6, 1.402),
+        )
+    )
     return ReportContent(
         corpus=made_up_corpus(),
         runs=runs,
-        baselines=tuple(
-            BaselineResult(
-                f"ngram-{order}", order, loss, float(np.exp(loss)), 0.52 + order / 100, 41_802
-            )
-            for order, loss in ((1, 2.861), (4, 1.437), (6, 1.402))
+        baselines=baselines,
+        with_memory=(
+            MemoryResult(runs[1], 1.1, float(np.exp(1.1)), 0.71, 41_802),
+            MemoryResult(baselines[2], 1.2, float(np.exp(1.2)), 0.69, 41_802),
         ),
         metrics=made_up_metrics(names),
         leaps=made_up_leaps(names),

@@ -36,6 +36,19 @@ def test_without_a_baseline_nothing_is_compared(content: ReportContent) -> None:
     assert "no n-gram model" in summary(replace(content, baselines=()))
 
 
+def test_what_the_memory_adds_is_said_of_the_best_model(content: ReportContent) -> None:
+    # exp(1.1) = 3.00 with memory; the same network alone has exp(1.301) = 3.67.
+    text = summary(content)
+    assert f"falls to 3.00 ({content.runs[1].name}; 3.67 without)" in text
+    assert "right in 71.0 % of cases instead of" in text
+    of_ngram = summary(replace(content, with_memory=content.with_memory[1:]), "zh")
+    assert "降至 3.32（n 元模型，6 阶，Kneser-Ney，不带记忆时为 4.06）" in of_ngram
+
+
+def test_without_a_memory_nothing_is_said_of_it(content: ReportContent) -> None:
+    assert "memory" not in summary(replace(content, with_memory=()))
+
+
 @pytest.mark.parametrize(
     ("other_loss", "expected"),
     [

@@ -58,6 +58,16 @@ def test_ids_are_unique(html: str) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_models_with_memory_have_rows_and_the_best_row_is_marked(html: str) -> None:
+    rows = [re.sub(r"\s+", " ", row) for row in re.findall(r"<tr[^>]*>.*?</tr>", html, re.S)]
+    (best,) = (row for row in rows if 'class="best"' in row)
+    assert "lstm3x128, with memory" in best
+    assert "lstm3x128，带记忆" in best
+    assert ">3.00<" in best
+    (ngram,) = (row for row in rows if "n-gram, order 6, Kneser-Ney, with memory" in row)
+    assert ">3.32<" in ngram
+
+
 def test_unequal_targets_are_pointed_out(content: ReportContent, html: str) -> None:
     warning = texts_in("en")("results.unequal")
     assert warning not in html
@@ -83,6 +93,7 @@ def test_a_report_of_next_to_nothing(content: ReportContent) -> None:
         content,
         runs=content.runs[:1],
         baselines=(),
+        with_memory=(),
         metrics=metrics,
         samples=(),
         corpus=replace(content.corpus, rejects=()),

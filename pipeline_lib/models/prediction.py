@@ -1,0 +1,34 @@
+"""What a model has to offer to be scored; `sampling.Stepper` says what it needs to write music."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Predictor(Protocol):
+    """Anything that predicts the tokens of a piece from those before them."""
+
+    def log_probabilities(
+        self, pieces: Sequence[NDArray[np.int32]], first_target: int
+    ) -> Iterator[NDArray[np.float64]]:
+        """The distributions of the next token, piece by piece, in order.
+
+        How much of what stands before a target is read is for the model to decide; it is never the target,
+        nor what follows it.
+
+        Parameters
+        ----------
+        pieces : sequence of int32 arrays
+            Token ids of whole pieces, start and end token included.
+        first_target : int
+            Place in its piece of the first token to predict, at least 1.
+
+        Yields
+        ------
+        float64 array, shape (max(n_tokens - first_target, 0), vocab_size)
+            Natural logarithms; row i is for the token at ``first_target + i``.
+        """

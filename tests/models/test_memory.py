@@ -1,0 +1,244 @@
+"""What the memory of a piece recalls, by hand; and models mixed with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pipeline_lib.models import memory
+from pipeline_lib.models.gate import CLASS_STARTS, N_FEATURES, apply_gate
+from pipeline_lib.models.memory import Recalled, recall_piece
+from pipeline_lib.models.mixture import (
+    MemoryMixture,
+    MemoryPredictor,
+    MemoryStepper,
+    fit_mixture,
+)
+from pipeline_lib.models.sampling import sample_sequences
+
+VOCAB_SIZE = 8
+Piece = NDArray[np.int32]
+
+
+class Favourite:
+    """Gives one token a probability of its own and all others the same; a predictor and a stepper."""
+
+    def __init__(self, token_id: int = 5, probability: float = 1 / VOCAB_SIZE) -> None:
+        row = np.full(VOCAB_SIZE, (1 - probability) / (VOCAB_SIZE - 1))
+        row[token_id] = probability
+        self.row = np.log(row)
+
+    def log_probabilities(
+        self, pieces: Sequence[Piece], first_target: int
+    ) -> Iterator[NDArray[np.float64]]:
+        for piece in pieces:
+            yield np.tile(self.row, (max(len(piece) - first_target, 0), 1))
+
+    def reset(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+
+    def step(self, token_ids: Piece) -> NDArray[np.float32]:
+        return np.tile(self.row + 3.0, (self.batch_size, 1)).astype(np.float32)
+
+
+def as_piece(*tokens: int) -> Piece:
+    return np.array(tokens, dtype=np.int32)
+
+
+def repeating_tunes(n: int, seed: int = 0) -> list[Piece]:
+    """Tunes of sixteen tokens drawn by chance, played twice."""
+    rng = np.random.default_rng(seed)
+    halves = rng.integers(3, VOCAB_SIZE, (n, 16)).astype(np.int32)
+    return [np.concatenate([[0], half, half, [1]]).astype(np.int32) for half in halves]
+
+
+def losses(mixture: MemoryMixture, pieces: Sequence[Piece]) -> NDArray[np.float64]:
+    """Shape (n_pieces, n_tokens - 1), in nats."""
+    rows = MemoryPredictor([Favourite()], mixture).log_probabilities(pieces, 1)
+    return np.stack(
+        [-row[np.arange(len(p) - 1), p[1:]] for p, row in zip(pieces, rows, strict=True)]
+    )
+
+
+def fitted(pieces: Sequence[Piece], *models: Favourite) -> MemoryMixture:
+    chosen = models or (Favourite(),)
+    return fit_mixture([m.log_probabilities(pieces, 1) for m in chosen], pieces, 1, 10_000)
+
+
+@pytest.fixture(scope="module")
+def mixture() -> MemoryMixture:
+    return fitted(repeating_tunes(60))
+
+
+def entries(recalled: Recalled, row: int) -> dict[int, tuple[int, float, int]]:
+    """Of a row, token to (length, share, distance)."""
+    return {
+        int(token_id): (int(length), float(share), int(distance))
+        for r, token_id, length, share, distance in zip(
+            recalled.row,
+            recalled.token_id,
+            recalled.length,
+            recalled.share,
+            recalled.distance,
+            strict=True,
+        )
+        if r == row
+    }
+
+
+def test_the_longest_context_that_each_token_followed_is_recalled() -> None:
+    # start a b c a b d a b ?  with a = 3, b = 4, c = 5, d = 6
+    (recalled,) = recall_piece(as_piece(0, 3, 4, 5, 3, 4, 6, 3, 4, 7), 1, VOCAB_SIZE)
+    assert recalled.n_rows == 9
+    assert entries(recalled, 0) == {}  # only the start has been
+    # At the end: after "a b" came c (6 tokens ago) and d (3 ago), once each; "a" and "b" only after other tokens.
+    assert entries(recalled, 8) == {
+        3: (0, 0.375, 2),
+        4: (0, 0.375, 1),
+        5: (2, 0.5, 6),
+        6: (2, 0.5, 3),
+    }
+
+
+def test_what_comes_more_often_after_a_context_has_the_larger_share() -> None:
+    # b b b c b ?: after b came b twice and c once, each by the context b; "b b" was followed by b and by c.
+    (recalled,) = recall_piece(as_piece(0, 4, 4, 4, 5, 4, 7), 6, VOCAB_SIZE)
+    assert entries(recalled, 0) == {4: (1, 2 / 3, 3), 5: (1, 1 / 3, 2)}
+
+
+def test_long_pieces_are_recalled_in_parts_that_continue(monkeypatch: pytest.MonkeyPatch) -> None:
+    piece = repeating_tunes(1)[0]
+    (whole,) = recall_piece(piece, 3, VOCAB_SIZE)
+    monkeypatch.setattr(memory, "_ROWS_AT_ONCE", 7)
+    parts = list(recall_piece(piece, 3, VOCAB_SIZE))
+    assert [part.n_rows for part in parts] == [7, 7, 7, 7, 3]
+    joined = memory.join_recalled(parts)
+    for name in ("row", "token_id", "length", "share", "distance"):
+        assert np.array_equal(getattr(joined, name), getattr(whole, name))
+
+
+def test_no_weights_leave_the_model_as_it_is() -> None:
+    nothing = MemoryMixture(np.ones(1), np.zeros((len(CLASS_STARTS), N_FEATURES)))
+    piece = as_piece(0, 3, 4, 3, 4, 1)
+    (rows,) = MemoryPredictor([Favourite(5, 0.3)], nothing).log_probabilities([piece], 2)
+    assert np.allclose(rows, np.tile(Favourite(5, 0.3).row, (4, 1)))
+
+
+def test_a_bonus_multiplies_what_the_model_gives() -> None:
+    # Uniform over 4; token 3 was played (context of length 0) and gets the bonus log 2: weights 2, 1, 1, 1 of 5.
+    gate = np.zeros((len(CLASS_STARTS), N_FEATURES))
+    gate[0, 0] = np.log(2)
+    (recalled,) = recall_piece(as_piece(0, 3, 2), 2, 4)
+    row = np.exp(apply_gate(gate, np.full((1, 4), np.log(1 / 4)), recalled))
+    assert row.tolist() == [pytest.approx([0.2, 0.2, 0.2, 0.4])]
+
+
+def test_what_the_memory_recalls_may_outweigh_the_model() -> None:
+    # -1 for what the model thinks of it: the bonus cancels the model's tiny probability, 1 remains against the rest.
+    gate = np.zeros((len(CLASS_STARTS), N_FEATURES))
+    gate[0, 3] = -1
+    (recalled,) = recall_piece(as_piece(0, 3, 2), 2, 4)
+    log_p = np.log([[0.5, 0.25, 0.25 - 1e-6, 1e-6]])
+    assert np.exp(apply_gate(gate, log_p, recalled))[0, 3] == pytest.approx(0.5, abs=1e-5)
+
+
+def test_a_tune_that_repeats_itself_is_predicted_better_the_second_time(
+    mixture: MemoryMixture,
+) -> None:
+    unheard = losses(mixture, repeating_tunes(40, seed=1))
+    # The first time nothing can be known: five tokens, as likely as each other.
+    assert unheard[:, :16].mean() > np.log(5) - 0.05
+    assert unheard[:, 20:32].mean() < 0.5
+
+
+def test_without_repetition_the_memory_says_no_more_than_frequencies() -> None:
+    rng = np.random.default_rng(2)
+    shuffled = [rng.permutation(p).astype(np.int32) for p in repeating_tunes(120)]
+    known = fitted(shuffled[:60])
+    frequency = np.bincount(np.concatenate(shuffled[60:]), minlength=VOCAB_SIZE) / (60 * 34)
+    entropy = -(frequency[frequency > 0] * np.log(frequency[frequency > 0])).sum()
+    assert losses(known, shuffled[60:]).mean() > entropy - 0.1
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    tokens=st.lists(st.integers(1, VOCAB_SIZE - 1), min_size=2, max_size=30),
+    cut=st.integers(1, 29),
+    later=st.lists(st.integers(1, VOCAB_SIZE - 1), min_size=1, max_size=30),
+)
+def test_neither_the_target_nor_what_follows_it_is_seen(
+    mixture: MemoryMixture, tokens: list[int], cut: int, later: list[int]
+) -> None:
+    cut = min(cut, len(tokens))
+    predictor = MemoryPredictor([Favourite()], mixture)
+    one, other = as_piece(0, *tokens), as_piece(0, *tokens[:cut], *later)
+    rows = [next(predictor.log_probabilities([piece], 1)) for piece in (one, other)]
+    # Row i is for token i + 1; all rows up to that of the first changed token must agree.
+    assert np.array_equal(rows[0][: cut + 1], rows[1][: cut + 1][: len(rows[0])])
+    assert np.allclose(np.exp(rows[0]).sum(axis=1), 1.0)
+    assert np.isfinite(rows[0]).all()
+
+
+def test_of_two_models_the_better_has_the_larger_share() -> None:
+    pieces = [as_piece(0, *([5] * 7), 4) for _ in range(20)]
+    known = fitted(pieces, Favourite(5, 0.8), Favourite(5, 0.01))
+    assert known.shares.sum() == pytest.approx(1.0)
+    assert known.shares[0] > 0.9
+
+
+def test_targets_that_the_vocabulary_does_not_know_teach_nothing() -> None:
+    pieces = repeating_tunes(30)
+    unknown = [np.where(piece == 7, 2, piece).astype(np.int32) for piece in pieces]
+    spoilt = [np.append(piece, [2, 2, 2]).astype(np.int32) for piece in unknown]
+    assert np.allclose(fitted(unknown).gate, fitted(spoilt).gate)
+
+
+def test_no_more_pieces_are_read_than_there_have_to_be() -> None:
+    def predicted() -> Iterator[NDArray[np.float64]]:
+        yield from Favourite().log_probabilities(pieces[:2], 1)
+        pytest.fail("a third piece was asked for")
+
+    pieces = repeating_tunes(5)  # of 33 targets each
+    enough = fit_mixture([predicted()], pieces, 1, max_targets=60)
+    assert np.array_equal(enough.gate, fitted(pieces[:2]).gate)
+
+
+def test_the_fit_is_the_minimum(mixture: MemoryMixture) -> None:
+    pieces = repeating_tunes(60)
+    prior = 0.1 * (mixture.gate**2).sum()
+    best = losses(mixture, pieces).sum() + prior
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        gate = mixture.gate + rng.normal(0, 0.02, mixture.gate.shape)
+        nearby = losses(MemoryMixture(mixture.shares, gate), pieces).sum() + 0.1 * (gate**2).sum()
+        assert nearby > best
+
+
+def test_the_saved_numbers_are_the_mixture(mixture: MemoryMixture) -> None:
+    back = MemoryMixture.from_json(json.loads(json.dumps(mixture.to_json())))
+    assert np.array_equal(losses(back, repeating_tunes(2)), losses(mixture, repeating_tunes(2)))
+
+
+def test_step_by_step_is_the_whole_piece(mixture: MemoryMixture) -> None:
+    pieces = repeating_tunes(3, seed=4)
+    stepper = MemoryStepper([Favourite()], mixture)
+    for _ in range(2):  # `reset` forgets
+        stepper.reset(3)
+        steps = np.stack([stepper.step(tokens) for tokens in np.stack(pieces).T[:-1]], axis=1)
+        whole = list(MemoryPredictor([Favourite()], mixture).log_probabilities(pieces, 1))
+        assert np.allclose(steps, whole, atol=1e-5)
+
+
+def test_sampled_music_takes_up_what_it_was_given(mixture: MemoryMixture) -> None:
+    (tune,) = repeating_tunes(1, seed=5)
+    prompt = tune[1:25]  # once through, and the first half again
+    (new,) = sample_sequences(
+        MemoryStepper([Favourite()], mixture), [prompt], length=8, temperature=0.3, seed=0
+    )
+    assert new.tolist() == tune[25:33].tolist()
