@@ -161,11 +161,16 @@ class Batch:
         notes = self.notes
         is_drum = np.array([track.is_drum for track in self.tracks], bool)
         pitched = notes.piece[~is_drum[self.track_of_note]] if is_drum.any() else notes.piece
-        is_odd = (notes.pitch < 0) | (notes.pitch > _MAX_PITCH)
-        is_odd |= (notes.onset_tick < 0) | (notes.duration_tick < 1)
+        is_suspect = self._counted(pitched) == 0
+        for column, lowest, highest in (
+            (notes.pitch, 0, _MAX_PITCH),
+            (notes.onset_tick, 0, MAX_TICK),
+            (notes.duration_tick, 1, MAX_TICK),
+        ):
+            if column.min(initial=highest) < lowest or column.max(initial=lowest) > highest:
+                is_suspect[notes.piece[(column < lowest) | (column > highest)]] = True
         return (
-            (self._counted(pitched) == 0)
-            | (self._counted(notes.piece[is_odd]) > 0)
+            is_suspect
             | (self.end_tick > MAX_TICK)
             | (self.n_notes > MAX_NOTES)
             | (self.n_tracks > MAX_TRACKS)
@@ -186,7 +191,7 @@ def batch_of(pieces: Sequence[UnsortedPiece | ParsedPiece]) -> Batch:
         n_zero_length[list(parsed)] = [piece.n_zero_length for piece in parsed.values()]
         columns = zip(notes, *(_parsed_notes(n, p) for n, p in parsed.items()), strict=True)
         notes = Notes(*(np.concatenate(column) for column in columns))
-    return Batch(pieces, _sorted(notes), n_zero_length, changes_of(pieces))
+    return Batch(pieces, _sorted(notes, len(pieces)), n_zero_length, changes_of(pieces))
 
 
 def sorted_pieces(pieces: Sequence[UnsortedPiece | ParsedPiece]) -> tuple[ParsedPiece, ...]:
@@ -202,16 +207,15 @@ def _midi_notes(
     midi = {n: piece for n, piece in enumerate(pieces) if isinstance(piece, UnsortedPiece)}
     records, n_notes = unpacked([piece.notes for piece in midi.values()], NOTE)
     of_tracks = [n for piece in midi.values() for n in piece.n_notes]
-    track = np.repeat([i for p in midi.values() for i in range(len(p.n_notes))], of_tracks)
+    numbers = np.array([i for p in midi.values() for i in range(len(p.n_notes))], np.int32)
     onset, duration = records["time"], records["duration"]
     factor = np.array([piece.tick_factor for piece in midi.values()], np.int64)
     if (factor != 1).any():
         of_note = np.repeat(factor, n_notes)
         onset, duration = onset * of_note, duration * of_note
     piece = np.repeat(np.array(list(midi), np.int64), n_notes)
-    notes = Notes(
-        piece, track.astype(np.int64), records["pitch"], records["velocity"], onset, duration
-    )
+    track = np.repeat(numbers, of_tracks)
+    notes = Notes(piece, track, records["pitch"], records["velocity"], onset, duration)
     return notes, duration != 0
 
 
@@ -226,9 +230,12 @@ def _parsed_notes(number: int, piece: ParsedPiece) -> Notes:
     )
 
 
-def _sorted(notes: Notes) -> Notes:
+def _sorted(notes: Notes, n_pieces: int) -> Notes:
     # One number for all sorts ten times as fast as lexsort. Onsets that are negative, because they wrapped
     # around, and pitches out of range are rejected later, but must not leave their piece.
     onset = notes.onset_tick.astype(np.int64) & MAX_TICK
-    key = notes.piece << 54 | onset << 23 | notes.track << 7 | notes.pitch & _MAX_PITCH
-    return notes.at(np.argsort(key, kind="stable"))
+    track = notes.track.astype(np.int64)
+    key = notes.piece << 54 | onset << 23 | track << 7 | notes.pitch & _MAX_PITCH
+    order = np.argsort(key, kind="stable")
+    piece = np.repeat(np.arange(n_pieces), np.bincount(notes.piece, minlength=n_pieces))
+    return Notes(piece, *(column[order] for column in notes[1:]))
