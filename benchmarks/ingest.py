@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.variations import write_variations
-from pipeline_lib.artifacts import Artifact, ArtifactStore
+from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.corpus import CorpusSnapshot
 from pipeline_lib.notes.scanning import scan_corpus
@@ -74,8 +74,8 @@ def main() -> None:
 
 def _claims(paths: list[Path], scratch: Path) -> Iterator[Claim]:
     corpus = _linked(paths, scratch / "all")
-    shards = _ingest(corpus, scratch / "warm")  # starts the process, and imports
-    n_notes, n_bytes = _notes_and_bytes(ArtifactStore(scratch / "warm"), shards)
+    _ingest(corpus, scratch / "warm")  # starts the process, and imports
+    n_notes, n_bytes = _notes_and_bytes(scratch / "warm")
 
     # In turn, so that a machine that slows down for a while slows both.
     costs = [
@@ -124,18 +124,20 @@ def _linked(paths: list[Path], folder: Path) -> CorpusSnapshot:
     return scan_corpus(folder)
 
 
-def _ingest(corpus: CorpusSnapshot, artifacts: Path, processes: int = 1) -> list[Artifact]:
+def _ingest(corpus: CorpusSnapshot, artifacts: Path, processes: int = 1) -> None:
     """Read, hash, parse, sort, write: everything from a folder to shards."""
     snapshot = scan_corpus(Path(corpus.root))
-    store = ArtifactStore(artifacts)
+    # A new folder each time: what is there already would be verified, not moved into place.
+    artifacts.mkdir(exist_ok=True)
+    store = ArtifactStore(Path(tempfile.mkdtemp(dir=artifacts)))
     with ThreadPoolExecutor(processes) as threads:
         buckets = snapshot.buckets(max(2, len(snapshot.files) // FILES_PER_SHARD))
-        return list(threads.map(lambda bucket: ingest(store, bucket, ParseConfig()), buckets))
+        list(threads.map(lambda bucket: ingest(store, bucket, ParseConfig()), buckets))
 
 
-def _notes_and_bytes(store: ArtifactStore, shards: list[Artifact]) -> tuple[int, int]:
+def _notes_and_bytes(artifacts: Path) -> tuple[int, int]:
     """Notes of all shards, and the size of all their tables."""
-    tables = [path for shard in shards for path in store.path(shard).glob("*.parquet")]
+    tables = list(artifacts.rglob("*.parquet"))
     n_notes = sum(pq.read_metadata(p).num_rows for p in tables if p.stem == "notes")
     return n_notes, sum(path.stat().st_size for path in tables)
 

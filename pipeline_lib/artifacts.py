@@ -28,6 +28,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ ADDRESS_LENGTH = 16
 
 _LONG_PARAMETER = 1000
 """Characters of JSON above which a parameter is only in the manifest."""
+_JSON_OPTIONS: dict[str, Any] = {"sort_keys": True, "ensure_ascii": False, "allow_nan": False}
 _CHUNK_BYTES = 1 << 20
 _MOST_ATTEMPTS = 5
 _PARQUET_TAIL_BYTES = 8
@@ -127,6 +129,12 @@ class Draft:
         self.facts: dict[str, Any] = {}
         """Facts for the manifest that must not decide the address, such as timings."""
 
+    @cached_property
+    def _footer(self) -> bytes:
+        """The same in all Parquet files of the artifact."""
+        footer = self.provenance.footer()
+        return json.dumps(footer, sort_keys=True, separators=(",", ":")).encode()
+
     def path(self, name: str) -> Path:
         """Where to write a file of the artifact."""
         target = self.folder / name
@@ -165,15 +173,14 @@ class Draft:
             in a row group at most.
         """
         row_group_size = options.pop("row_group_size", None)
-        footer = json.dumps(self.provenance.footer(), sort_keys=True, separators=(",", ":"))
-        stamped = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: footer.encode()})
+        stamped = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: self._footer})
         settings: dict[str, Any] = {"compression": "zstd", "compression_level": 1, **options}
         with pq.ParquetWriter(self.path(name), stamped, **settings) as writer:
             yield TableWriter(writer, stamped, row_group_size)
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file; keys sorted, so that equal values give equal bytes."""
-        text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, indent=2, **_JSON_OPTIONS)
         self.path(name).write_text(text + "\n", encoding="utf-8")
 
 
@@ -269,7 +276,7 @@ class ArtifactStore:
             "written_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "facts": draft.facts,
         }
-        draft.write_json(MANIFEST_NAME, manifest)
+        draft.path(MANIFEST_NAME).write_text(_manifest_text(manifest), encoding="utf-8")
         self._move_into_place(draft.folder, artifact)
         return artifact
 
@@ -318,6 +325,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def _manifest_text(manifest: Mapping[str, Any]) -> str:
+    """One line for each entry: indented throughout, a thousand checksums would take Python ten times as long."""
+    entries = [f"  {json.dumps(n)}: {json.dumps(manifest[n], **_JSON_OPTIONS)}" for n in manifest]
+    return "{\n" + ",\n".join(sorted(entries)) + "\n}\n"
+
+
 def _in_short(value: Any) -> Any:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     if len(text) <= _LONG_PARAMETER:
@@ -347,10 +360,12 @@ def file_digests(folder: Path) -> tuple[str, str]:
 
 
 def _digest_file(path: Path) -> tuple[str, str]:
-    data_bytes = _parquet_data_bytes(path) if path.suffix == ".parquet" else None
+    parquet = _parquet_file(path) if path.suffix == ".parquet" else None
     content = hashlib.sha256()
     with path.open("rb") as stream:
-        remaining = path.stat().st_size if data_bytes is None else data_bytes
+        remaining = path.stat().st_size
+        if parquet is not None:
+            remaining -= parquet.metadata.serialized_size + _PARQUET_TAIL_BYTES
         while remaining:
             chunk = stream.read(min(_CHUNK_BYTES, remaining))
             if not chunk:
@@ -360,17 +375,17 @@ def _digest_file(path: Path) -> tuple[str, str]:
         whole = content.copy()
         while chunk := stream.read(_CHUNK_BYTES):
             whole.update(chunk)
-    if data_bytes is not None:
-        schema = pq.read_schema(path)
+    if parquet is not None:
+        schema = parquet.schema.to_arrow_schema()
         shared = {k: v for k, v in (schema.metadata or {}).items() if k != PROVENANCE_KEY}
         content.update(repr((schema.remove_metadata(), sorted(shared.items()))).encode())
     return whole.hexdigest(), content.hexdigest()
 
 
-def _parquet_data_bytes(path: Path) -> int | None:
-    """Bytes before the footer, or None where the file is no readable Parquet."""
+def _parquet_file(path: Path) -> pq.ParquetFile | None:
+    """What its footer says; None where the file is no readable Parquet."""
     try:
-        footer_bytes = pq.read_metadata(path).serialized_size
+        with pq.ParquetFile(path) as file:
+            return file
     except (OSError, pa.ArrowException):
         return None
-    return path.stat().st_size - footer_bytes - _PARQUET_TAIL_BYTES

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow.compute as pc
-
 from pipeline_lib.artifacts import Draft
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.corpus import Bucket
@@ -17,6 +15,4 @@ def ingest(draft: Draft, bucket: Bucket, config: ParseConfig) -> None:
 
     Rejects are rows of the piece table, with their reasons.
     """
-    write_shard(draft, bucket, config)
-    pieces = draft.read_table("pieces.parquet", ["reject_reason"])
-    draft.facts["n_rejected"] = pc.sum(pc.is_valid(pieces.column(0))).as_py() or 0
+    draft.facts["n_rejected"] = write_shard(draft, bucket, config)

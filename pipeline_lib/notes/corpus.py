@@ -21,7 +21,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -46,14 +46,13 @@ SNAPSHOT_SCHEMA = pa.schema(
 )
 """One row per file of a corpus, sorted by path; without a checksum where the file could not be read."""
 
-_BUCKET_DIGITS = 8
-"""Hex digits of the SHA-256 of a file's path that choose its bucket."""
+_BUCKET_BYTES = 4
+"""Bytes of the SHA-256 of a file's path that choose its bucket."""
 
 _ARCHIVE_SHELVES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """One file of a corpus, or one member of an archive.
 
     Parameters
@@ -176,7 +175,7 @@ class CorpusSnapshot:
 
 def _number(path: str) -> int:
     """A number that depends on nothing but the path."""
-    return int(hashlib.sha256(os.fsencode(path)).hexdigest()[:_BUCKET_DIGITS], 16)
+    return int.from_bytes(hashlib.sha256(os.fsencode(path)).digest()[:_BUCKET_BYTES])
 
 
 def shown(path: str) -> str:
@@ -186,6 +185,9 @@ def shown(path: str) -> str:
 
 def file_suffix(path: str) -> str:
     """A path's suffix in lower case; of an archive all of it, such as ".tar.gz"."""
+    stem, dot, end = path.rpartition(".")
+    if dot + end.lower() in SOURCE_SUFFIXES and stem and not stem.endswith("/"):
+        return dot + end.lower()  # as of nearly all files
     return archive_suffix(path) or os.path.splitext(path)[1].lower()
 
 

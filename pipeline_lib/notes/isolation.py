@@ -49,6 +49,15 @@ _LOOK_SEC = 1.0
 _OBJECTS_PER_COLLECTION = 50_000
 _NOWHERE = -1
 
+_ENVIRONMENT = {
+    # One process, one core: parallel work is for several of them.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # What one chunk of files has freed is what the next one needs: glibc would give it to the system, page by page.
+    "MALLOC_TRIM_THRESHOLD_": str(16 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(16 << 20),
+}
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -162,8 +171,7 @@ class _Worker:
             pass_fds=(theirs.fileno(), marks_fd),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            # One process, one core: parallel work is for several of them.
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env={**os.environ, **_ENVIRONMENT},
         )
         os.close(marks_fd)
         theirs.close()

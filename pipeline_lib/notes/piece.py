@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,8 @@ DEFAULT_VELOCITY = 80
 MAX_TICK = 2**31 - 1
 MAX_NOTES = 2_000_000
 """More notes than this are no piece of music (a symphony has about 100,000)."""
+MAX_TRACKS = 2**16 - 1
 
-_MAX_TRACK = 2**16 - 1
 _MAX_PITCH = 127
 _MAX_BEATS = 64
 _BEAT_UNITS = (1, 2, 4, 8, 16, 32, 64)
@@ -56,8 +57,7 @@ class RejectedFile(Exception):  # noqa: N818 - not an error: it becomes a row of
         return f"{self.reason}: {self.detail}"
 
 
-@dataclass(frozen=True)
-class TrackInfo:
+class TrackInfo(NamedTuple):
     """What a piece says about one of its tracks.
 
     Parameters
@@ -120,15 +120,14 @@ class ParsedPiece:
     def __post_init__(self) -> None:
         if len(self) > MAX_NOTES:
             raise RejectedFile(RejectReason.TOO_LARGE, f"{len(self)} notes")
-        if len(self.tracks) > _MAX_TRACK:
+        if len(self.tracks) > MAX_TRACKS:
             raise RejectedFile(RejectReason.TOO_LARGE, f"{len(self.tracks)} tracks")
         if not len(self):
             return
         if not 0 <= self.pitch.min() <= self.pitch.max() <= _MAX_PITCH:
             raise RejectedFile(RejectReason.MALFORMED, f"pitches outside 0-{_MAX_PITCH}")
-        # Ticks that a parser counted in 32 bits come out negative where they wrapped around. Notes are sorted
-        # by onset.
-        if self.onset_tick[0] < 0 or self.duration_tick.min() < 1 or self.end_tick > MAX_TICK:
+        # Ticks that a parser counted in 32 bits come out negative where they wrapped around.
+        if self.onset_tick.min() < 0 or self.duration_tick.min() < 1 or self.end_tick > MAX_TICK:
             raise RejectedFile(RejectReason.TOO_LARGE, f"lasts longer than {MAX_TICK} ticks")
 
     def __len__(self) -> int:
@@ -173,6 +172,14 @@ class ParsedPiece:
     def duration_sec(self) -> float:
         """The same in seconds, through all changes of tempo."""
         return self.tempos.seconds_until(self.end_tick, self.ticks_per_quarter)
+
+
+def check_usable(piece: ParsedPiece) -> None:
+    """Raise RejectedFile for a piece that there is nothing to learn from."""
+    if not len(piece):
+        raise RejectedFile(RejectReason.NO_NOTES, f"{len(piece.tracks)} tracks without notes")
+    if piece.is_drum.all():
+        raise RejectedFile(RejectReason.ONLY_DRUMS, f"{len(piece)} notes, all of percussion")
 
 
 def time_signature_name(beats: int, unit: int) -> str | None:

@@ -18,6 +18,8 @@ from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from pipeline_lib.artifacts import Draft
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.errors import CorpusError
@@ -49,8 +51,13 @@ Lost = Mapping[str, RejectedFile]
 """Files by checksum that a process was lost to."""
 
 
-def write_shard(draft: Draft, bucket: Bucket, config: ParseConfig) -> None:
+def write_shard(draft: Draft, bucket: Bucket, config: ParseConfig) -> int:
     """Read all files of a bucket and write its shard.
+
+    Returns
+    -------
+    int
+        How many pieces were rejected.
 
     Raises
     ------
@@ -63,8 +70,7 @@ def write_shard(draft: Draft, bucket: Bucket, config: ParseConfig) -> None:
     suspected: set[str] = set()
     while True:
         try:
-            run_isolated(_parse_and_write, limits, draft, bucket.root, files, config, lost)
-            return
+            return run_isolated(_parse_and_write, limits, draft, bucket.root, files, config, lost)
         except ProcessLost as loss:
             if loss.position is None:
                 raise
@@ -87,8 +93,9 @@ def _in_reading_order(bucket: Bucket) -> list[SourceFile]:
 
 def _parse_and_write(
     mark: Mark, draft: Draft, root: str, files: list[SourceFile], config: ParseConfig, lost: Lost
-) -> None:
+) -> int:
     """Runs in the isolated process."""
+    n_rejected = 0
     if any(file.suffix in SCORE_SUFFIXES for file in files):
         load_parser()
     with ExitStack() as stack:
@@ -101,6 +108,8 @@ def _parse_and_write(
         for tables in parse_files(contents, config, before_tune=watch.mark_again):
             for name, writer in writers.items():
                 writer.write_table(getattr(tables, name))
+            n_rejected += pc.sum(pc.is_valid(tables.pieces["reject_reason"])).as_py() or 0
+    return n_rejected
 
 
 class _Watch:

@@ -39,10 +39,15 @@ NOTE_SCHEMA = pa.schema(
 )
 """One row per note. Ticks count from the start of the piece."""
 
+_ONSETS_AS_DELTAS = {"column_encoding": {"onset_tick": "DELTA_BINARY_PACKED"}}
+_STATISTICS_OF_PIECES = {"write_statistics": ["piece_id"]}
+"""What else a reader would search for is nearly the same in all row groups."""
+
 NOTE_PARQUET_OPTIONS: dict[str, Any] = {
     "row_group_size": 131_072,
-    "use_dictionary": [f.name for f in NOTE_SCHEMA if f.name != "onset_tick"],
-    "column_encoding": {"onset_tick": "DELTA_BINARY_PACKED"},
+    "use_dictionary": [f.name for f in NOTE_SCHEMA if not f.name.endswith("_tick")],
+    **_ONSETS_AS_DELTAS,
+    **_STATISTICS_OF_PIECES,
 }
 """How note tables are written: half the bytes of Parquet's defaults, since onsets only grow in a piece."""
 
@@ -77,7 +82,8 @@ as is what no music can have (a tempo of 0, a metre of 3/0).
 
 CHANGE_PARQUET_OPTIONS: dict[str, Any] = {
     "use_dictionary": [f.name for f in CHANGE_SCHEMA if f.name != "onset_tick"],
-    "column_encoding": {"onset_tick": "DELTA_BINARY_PACKED"},
+    **_ONSETS_AS_DELTAS,
+    **_STATISTICS_OF_PIECES,
 }
 
 SHARD_PIECE_SCHEMA = pa.schema(

@@ -12,7 +12,7 @@ DEFAULT_TEMPO_QPM = 120.0
 """What MIDI prescribes where a file has no tempo."""
 
 _SANE_TEMPO_QPM = (5.0, 1000.0)
-_SECONDS_PER_MINUTE = 60.0
+SECONDS_PER_MINUTE = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class TempoChanges:
         """How long the music takes from tick 0 to a tick; before the first change it has the default."""
         bounds = np.concatenate([[0], np.minimum(self.onset_tick, end_tick), [end_tick]])
         minutes = np.diff(bounds) / np.concatenate([[DEFAULT_TEMPO_QPM], self.tempo_qpm])
-        return float(minutes.sum()) * _SECONDS_PER_MINUTE / ticks_per_quarter
+        return float(minutes.sum()) * SECONDS_PER_MINUTE / ticks_per_quarter
 
 
 def tempo_changes(
@@ -61,8 +61,7 @@ def tempo_changes(
         In any order. Tempos that no music has are not believed; of several at one tick the last counts.
     """
     tick, qpm = np.asarray(onset_tick, np.int64), np.asarray(tempo_qpm, np.float64)
-    slowest, fastest = _SANE_TEMPO_QPM
-    believed = (qpm >= slowest) & (qpm <= fastest)
+    believed = is_sane_tempo(qpm)
     tick, qpm = tick[believed], qpm[believed]
     if len(tick) < 2:  # as in most pieces: nothing to sort
         return TempoChanges(tick, qpm)
@@ -72,6 +71,12 @@ def tempo_changes(
     tick, qpm = tick[is_last_at_tick], qpm[is_last_at_tick]
     is_change = np.diff(qpm, prepend=0.0) != 0
     return TempoChanges(tick[is_change], qpm[is_change])
+
+
+def is_sane_tempo(tempo_qpm: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of some tempos a piece of music may have."""
+    slowest, fastest = _SANE_TEMPO_QPM
+    return (tempo_qpm >= slowest) & (tempo_qpm <= fastest)
 
 
 NO_TEMPO = tempo_changes([], [])

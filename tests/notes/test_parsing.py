@@ -186,7 +186,7 @@ def test_no_files_make_one_empty_chunk() -> None:
 def test_files_are_parsed_as_they_are_drawn_and_chunks_are_limited() -> None:
     files = [(source(LINE), LINE)] * 600
     chunks = list(parse_files(iter(files), CONFIG))
-    assert [len(chunk.pieces) for chunk in chunks] == [256, 256, 88]
+    assert [len(chunk.pieces) for chunk in chunks] == [512, 88]
 
 
 def test_the_first_piece_is_one_to_learn_from() -> None:
