@@ -18,6 +18,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from pipeline_lib.config import LstmConfig
+from pipeline_lib.models.recurrence import LSTM
 
 
 def build_lstm(config: LstmConfig, vocab_size: int, seed: int) -> keras.Model:
@@ -40,7 +41,7 @@ def build_lstm(config: LstmConfig, vocab_size: int, seed: int) -> keras.Model:
     x = _token_layer(config, vocab_size, next(seeds))(token_ids)
     x = layers.Dropout(config.dropout, seed=next(seeds), name="input_dropout")(x)
     for n in range(1, config.layers + 1):
-        y = layers.LSTM(
+        y = LSTM(
             config.units,
             return_sequences=True,
             kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
