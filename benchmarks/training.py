@@ -1,0 +1,487 @@
+"""What training costs, beside plain PyTorch, beside Keras's own layers, and beside the usual tutorial.
+
+    python -m benchmarks.training
+
+Every contestant is a process of its own; they take turns, so that a machine that slows down for a while slows all.
+Every figure is a ratio of measurements of this run. Processor seconds include system time and are measured with
+one thread each, since threads of a pool spin while they wait: on a busy machine that would count as work. Memory is
+the peak of what is resident, above what the libraries need once imported. Tokens and targets are random: what
+they are does not change the cost.
+
+PyTorch is needed: ``pip install -e '.[benchmarks]'``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+VOCAB_SIZE = 200
+EMBEDDING_SIZE = 256
+N_REPEATS = 5
+N_CORPUS_TOKENS = 5_000_000
+N_GATHERED_BATCHES = 500
+PEAK_TFLOPS = {"H100": 494.7, "H200": 494.7, "A100": 156.0}
+"""TF32 on tensor cores, dense, as NVIDIA's data sheets of the SXM models have it."""
+
+NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    **NO_GPU,
+}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One line of the table."""
+
+    what: str
+    value: float
+    unit: str
+    bound: str = ""
+    holds: bool = True
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of a network, of a batch, and of an epoch where a contestant trains for one."""
+
+    layers: int
+    units: int
+    seq_length: int
+    batch_size: int
+    n_windows: int = 0
+
+    @property
+    def n_tokens(self) -> int:
+        """Targets of a step."""
+        return self.seq_length * self.batch_size
+
+    @property
+    def flops_per_token(self) -> int:
+        """Of training: two for each weight forward, four backward."""
+        widths = [EMBEDDING_SIZE] + [self.units] * (self.layers - 1)
+        return 6 * (sum(4 * (n + self.units) for n in widths) + VOCAB_SIZE) * self.units
+
+    def __str__(self) -> str:
+        return f"{self.layers}x{self.units}, seq_length {self.seq_length}, batch {self.batch_size}"
+
+
+PROCESSOR_SIZES = {Size(3, 512, 50, 64): 1.0, Size(1, 256, 100, 16): 0.9}
+"""With how many times PyTorch's tokens per processor second are wanted."""
+GPU_SIZES = (Size(3, 1024, 100, 64), Size(3, 1024, 100, 512))
+TUTORIAL_FOR_TIME = Size(3, 512, 50, 64, n_windows=1_280)
+TUTORIAL_FOR_MEMORY = Size(1, 128, 50, 64, n_windows=20_000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=json.loads, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.contestant:
+        _serve(CONTESTANTS[arguments.contestant](Size(**arguments.size)))
+        return
+    table = Table(title=f"{os.cpu_count()} cores, medians of {N_REPEATS}")
+    for name in ("", "measured", "", "wanted", ""):
+        table.add_column(name, justify="right" if name == "measured" else "left")
+    for claim in _claims():
+        mark = "[green]yes[/]" if claim.holds else "[red]no[/]"
+        table.add_row(
+            claim.what, f"{claim.value:,.2f}", claim.unit, claim.bound, mark if claim.bound else ""
+        )
+    Console(width=140).print(table)
+
+
+def _claims() -> Iterator[Claim]:
+    for size, wanted in PROCESSOR_SIZES.items():
+        yield from _beside_others(size, wanted)
+    yield from _beside_tutorial()
+    yield from _memory_of_feed()
+    gpu = _gpu_name()
+    if gpu is None:
+        print("GPU: skipped, nvidia-smi finds none on this machine", file=sys.stderr)
+        return
+    for size in GPU_SIZES:
+        yield from _on_gpu(size, gpu)
+
+
+def _beside_others(size: Size, wanted: float) -> Iterator[Claim]:
+    """Tokens per processor second, and what the input pipeline takes of them."""
+    ours, torch, stock, feed = _turns(("ours", "torch", "stock", "feed"), size, ONE_THREAD)
+    ratio = _median_ratio(torch, ours)
+    rate = size.n_tokens / statistics.median(cost.processor_sec for cost in ours)
+    yield Claim(f"{size}: ours", rate, "tokens per processor second")
+    yield Claim("  beside PyTorch's nn.LSTM", ratio, "x", f">= {wanted}", ratio >= wanted)
+    yield Claim("  beside Keras's LSTM", _median_ratio(stock, ours), "x")
+    ratio = _median_ratio(ours, feed)
+    yield Claim("  batches, beside the step", ratio, "x as fast", ">= 20", ratio >= 20)
+
+
+def _beside_tutorial() -> Iterator[Claim]:
+    """Both see the same windows once; the tutorial learns from their last notes only."""
+    size = TUTORIAL_FOR_TIME
+    ours, theirs = _epochs(size)
+    ratio = theirs.wall_sec / ours.wall_sec
+    yield Claim(
+        f"`fit` on {size.n_windows:,} one-hot windows, {size}: time",
+        ratio,
+        "x ours",
+        ">= 2",
+        ratio >= 2,
+    )
+    size = TUTORIAL_FOR_MEMORY
+    ours, theirs = _epochs(size)
+    ratio = theirs.peak_mib / ours.peak_mib
+    yield Claim(
+        f"`fit` on {size.n_windows:,} one-hot windows, {size}: memory",
+        ratio,
+        "x ours",
+        ">= 10",
+        ratio >= 10,
+    )
+    yield Claim("  ours", ours.peak_mib, "MiB")
+
+
+def _epochs(size: Size) -> tuple[Cost, Cost]:
+    """An epoch of ours and of the tutorial, one after the other, with building and compiling."""
+    (ours,), (theirs,) = _turns(("epoch", "tutorial"), size, NO_GPU, n_repeats=1)
+    return ours, theirs
+
+
+def _memory_of_feed() -> Iterator[Claim]:
+    """Windows of a large corpus at every token and at every tenth, short ones and long ones."""
+    sizes = {length: Size(1, 128, length, 64) for length in (25, 100)}
+    dense, long, sparse = (
+        _turns((name,), size, NO_GPU, n_repeats=1)[0][0].peak_mib
+        for name, size in (("dense", sizes[25]), ("dense", sizes[100]), ("sparse", sizes[25]))
+    )
+    for what, ratio in (
+        ("seq_length 100 beside 25", long / dense),
+        ("stride 1 beside 10", dense / sparse),
+    ):
+        yield Claim(f"memory of batches: {what}", ratio, "x", "<= 1.2", ratio <= 1.2)
+    yield Claim(f"  {N_CORPUS_TOKENS:,} tokens at stride 1", dense, "MiB")
+
+
+def _on_gpu(size: Size, gpu: str) -> Iterator[Claim]:
+    ours, torch = _turns(("ours", "torch"), size, {"TF_FORCE_GPU_ALLOW_GROWTH": "true"})
+    ratio = statistics.median(b.wall_sec / a.wall_sec for a, b in zip(ours, torch, strict=True))
+    rate = size.n_tokens / statistics.median(cost.wall_sec for cost in ours)
+    yield Claim(f"{gpu}, {size}: ours", rate, "tokens per second")
+    yield Claim("  beside PyTorch's nn.LSTM (cuDNN), TF32", ratio, "x", ">= 0.95", ratio >= 0.95)
+    peak = next((peak for name, peak in PEAK_TFLOPS.items() if name in gpu), None)
+    if peak is not None:
+        yield Claim("  of its peak", 100 * rate * size.flops_per_token / (peak * 1e12), "%")
+
+
+def _gpu_name() -> str | None:
+    if shutil.which("nvidia-smi") is None:
+        return None
+    query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    names = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
+    return names[0] if names else None
+
+
+# Contestants: each takes turns when told to, in a process of its own.
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one turn."""
+
+    processor_sec: float
+    wall_sec: float
+    peak_mib: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a contestant does in a turn, and how often it does so before it is measured."""
+
+    turn: Callable[[], object]
+    n_warm_up: int = 0
+    times: int = 1
+
+
+class _Contestant:
+    """A process that does its work when told to."""
+
+    def __init__(self, name: str, size: Size, environment: dict[str, str]) -> None:
+        arguments = ["--contestant", name, "--size", json.dumps(vars(size))]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.training", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        )
+        self._answer()
+
+    def turn(self) -> Cost:
+        assert self._process.stdin is not None
+        print("turn", file=self._process.stdin, flush=True)
+        return Cost(**self._answer())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+    def _answer(self) -> dict[str, float]:
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+
+def _turns(
+    names: tuple[str, ...],
+    size: Size,
+    environment: dict[str, str],
+    n_repeats: int = N_REPEATS,
+) -> list[list[Cost]]:
+    """The costs of each contestant, turn by turn."""
+    with ExitStack() as stack:
+        contestants = [
+            stack.enter_context(contextlib.closing(_Contestant(name, size, environment)))
+            for name in names
+        ]
+        rounds = [[contestant.turn() for contestant in contestants] for _ in range(n_repeats)]
+    return [list(costs) for costs in zip(*rounds, strict=True)]
+
+
+def _median_ratio(slow: list[Cost], fast: list[Cost]) -> float:
+    return statistics.median(
+        a.processor_sec / b.processor_sec for a, b in zip(slow, fast, strict=True)
+    )
+
+
+def _serve(work: Work) -> None:
+    """Answer each line of standard input with the cost of one turn."""
+    resident_mib = psutil.Process().memory_info().rss / 2**20
+    for _ in range(work.n_warm_up):
+        work.turn()
+    print("{}", flush=True)
+    for _ in sys.stdin:
+        started, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+        for _ in range(work.times):
+            work.turn()
+        wall_sec, now = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF)
+        cost = Cost(
+            (now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime) / work.times,
+            wall_sec / work.times,
+            now.ru_maxrss / 2**10 - resident_mib,
+        )
+        print(json.dumps(vars(cost)), flush=True)
+
+
+def _ours(size: Size) -> Work:
+    """A training step of the pipeline; without dropout, since the others have none."""
+    tokens = _random_tokens(200_000)
+    starts, step = _starts(size, tokens, stride=1), _training_step(size, tokens, dropout=0.0)
+    return Work(lambda: step(starts()), n_warm_up=3)
+
+
+def _stock(size: Size) -> Work:
+    """The same with Keras's LSTM layer, and with TensorFlow as it comes (no setting of `pipeline_lib.models`)."""
+    with _keras_layers():
+        return _ours(size)
+
+
+def _torch(size: Size) -> Work:
+    """PyTorch's layers and nothing else: no residual connections, no clipping."""
+    import torch
+    from torch import nn
+
+    torch.backends.cuda.matmul.allow_tf32 = True  # as TensorFlow does
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    embedding = nn.Embedding(VOCAB_SIZE, EMBEDDING_SIZE).to(device)
+    lstm = nn.LSTM(EMBEDDING_SIZE, size.units, size.layers, batch_first=True).to(device)
+    head = nn.Linear(size.units, VOCAB_SIZE).to(device)
+    network = nn.ModuleList([embedding, lstm, head])
+    optimiser = torch.optim.Adam(network.parameters())
+    tokens = _random_tokens(size.batch_size, size.seq_length + 1)
+
+    def step() -> float:
+        ids = torch.from_numpy(tokens).long().to(device)
+        logits = head(lstm(embedding(ids[:, :-1]))[0])
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return loss.item()
+
+    return Work(step, n_warm_up=3)
+
+
+def _feed(size: Size) -> Work:
+    """Batches alone."""
+    batch = _batches(size, _random_tokens(200_000), stride=1)
+    return Work(batch, n_warm_up=3, times=N_GATHERED_BATCHES)
+
+
+def _memory_at(stride: int) -> Callable[[Size], Work]:
+    """Batches of a large corpus."""
+
+    def work(size: Size) -> Work:
+        import pipeline_lib.models.training  # noqa: F401  (not to be counted)
+
+        def feed() -> None:
+            batch = _batches(size, _random_tokens(N_CORPUS_TOKENS), stride)
+            for _ in range(N_GATHERED_BATCHES):
+                batch()
+
+        return Work(feed)
+
+    return work
+
+
+def _epoch(size: Size) -> Work:
+    """Every window once."""
+    import pipeline_lib.models.training  # noqa: F401  (not to be counted)
+
+    def epoch() -> None:
+        tokens = _tutorial_tokens(size)
+        starts = _starts(size, tokens, stride=1)
+        step = _training_step(size, tokens, token_input="one_hot")
+        for _ in range(size.n_windows // size.batch_size):
+            step(starts())
+
+    return Work(epoch)
+
+
+def _tutorial(size: Size) -> Work:
+    """What most tutorials do: one-hot windows in memory, the next note as target, `fit`."""
+    import keras
+
+    def fit() -> None:
+        windows = np.lib.stride_tricks.sliding_window_view(
+            _tutorial_tokens(size), size.seq_length + 1
+        )
+        one_hot = np.eye(VOCAB_SIZE, dtype=np.float32)
+        model = keras.Sequential(
+            [
+                keras.Input((size.seq_length, VOCAB_SIZE)),
+                *(
+                    keras.layers.LSTM(size.units, return_sequences=n < size.layers)
+                    for n in range(1, size.layers + 1)
+                ),
+                keras.layers.Dropout(0.3),
+                keras.layers.Dense(VOCAB_SIZE, activation="softmax"),
+            ]
+        )
+        model.compile("adam", "categorical_crossentropy")
+        inputs, targets = one_hot[windows[:, :-1]], one_hot[windows[:, -1]]
+        model.fit(inputs, targets, batch_size=size.batch_size, epochs=1, verbose=0)
+
+    return Work(fit)
+
+
+def _training_step(
+    size: Size, tokens: NDArray[np.int32], **changes: Any
+) -> Callable[[NDArray[np.int32]], float]:
+    """The pipeline's own update, given where its windows start."""
+    from pipeline_lib.models.devices import use_deterministic_operations
+    from pipeline_lib.models.networks import Network
+    from pipeline_lib.models.optimisation import learning_rates, make_optimizer
+    from pipeline_lib.models.updates import make_updates
+
+    use_deterministic_operations()
+    config = _run_config(size, **changes)
+    network = Network(config, [str(n) for n in range(VOCAB_SIZE)])
+    rates = learning_rates(config, n_steps=1000)
+    optimizer = make_optimizer(config, rates, network.trainable_variables)
+    updates = make_updates(network, optimizer, config, carries_state=False)
+    updates.load(tokens)
+    state = network.initial_state(size.batch_size)
+    return lambda starts: float(updates.run(starts[None], state).losses[0])
+
+
+def _starts(size: Size, tokens: NDArray[np.int32], stride: int) -> Callable[[], NDArray[np.int32]]:
+    """Where the windows of batch after batch start."""
+    from pipeline_lib.models.feeds import WindowFeed
+    from pipeline_lib.tokens.windows import window_starts
+
+    starts = window_starts(np.array([[0, len(tokens)]]), size.seq_length, stride)
+    feed = WindowFeed(tokens, starts, len(tokens), _run_config(size))
+    steps = count()
+    return lambda: feed.starts(next(steps))
+
+
+def _batches(size: Size, tokens: NDArray[np.int32], stride: int) -> Callable[[], Any]:
+    """Inputs and targets, batch after batch, gathered here rather than on the device."""
+    from pipeline_lib.tokens.windows import windows_at
+
+    starts = _starts(size, tokens, stride)
+    return lambda: windows_at(tokens, starts(), size.seq_length)
+
+
+def _run_config(size: Size, **changes: Any) -> Any:
+    from pipeline_lib.config import LstmConfig, RunConfig
+
+    return RunConfig(
+        model=LstmConfig(
+            layers=size.layers, units=size.units, embedding_size=EMBEDDING_SIZE, **changes
+        ),
+        seq_length=size.seq_length,
+        learning_rate=1e-3,
+        seed=0,
+        batch_tokens=size.n_tokens,
+    )
+
+
+@contextlib.contextmanager
+def _keras_layers() -> Iterator[None]:
+    """Networks are built with the LSTM layer that Keras has."""
+    import keras
+
+    from pipeline_lib.models import layer_maker
+
+    ours, layer_maker.LSTM = layer_maker.LSTM, keras.layers.LSTM  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        layer_maker.LSTM = ours  # type: ignore[misc]
+
+
+def _random_tokens(*shape: int) -> NDArray[np.int32]:
+    return np.random.default_rng(0).integers(0, VOCAB_SIZE, shape, dtype=np.int32)
+
+
+def _tutorial_tokens(size: Size) -> NDArray[np.int32]:
+    return _random_tokens(size.n_windows + size.seq_length)
+
+
+CONTESTANTS: dict[str, Callable[[Size], Work]] = {
+    "ours": _ours,
+    "stock": _stock,
+    "torch": _torch,
+    "feed": _feed,
+    "dense": _memory_at(stride=1),
+    "sparse": _memory_at(stride=10),
+    "epoch": _epoch,
+    "tutorial": _tutorial,
+}
+
+
+if __name__ == "__main__":
+    main()
