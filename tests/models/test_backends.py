@@ -30,7 +30,7 @@ from tests.models.tiny_corpus import *
 
 assert keras.backend.backend() == sys.argv[1]
 folder = Path(sys.argv[2])
-for n, model in enumerate(ARCHITECTURES):
+for n, model in enumerate(ARCHITECTURES[2:6]):
     network = Network(run_config(model=model, seed=9), TOKENS)
     load_weights(network, folder / f"{n}.npz")
     ids = random_ids(3, 20)
@@ -68,7 +68,7 @@ def test_another_backend_gives_the_same_scores_and_trains_and_resumes(
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: it is no requirement, being several gigabytes")
     here = []
-    for n, model in enumerate(ARCHITECTURES):
+    for n, model in enumerate(ARCHITECTURES[2:6]):
         network = Network(run_config(model=model, seed=n), TOKENS)
         save_weights(network, tmp_path / f"{n}.npz")
         here.append(to_numpy(network(random_ids(3, 20), network.initial_state(3))[0]))
