@@ -166,8 +166,10 @@ class WindowConfig(StageConfig):
 class _NetworkConfig(StageConfig):
     """What all networks have in common: tokens go in as vectors, scores of the next token come out."""
 
-    token_input: Literal["embedding", "one_hot"] = Field(
-        "embedding", description="How a token id enters the network."
+    token_input: Literal["embedding", "factored", "one_hot"] = Field(
+        "embedding",
+        description="How a token id enters the network. embedding: a vector for each token; factored: the "
+        "sum of one for its pitch, one for its duration, and one of its own.",
     )
     embedding_size: int = Field(
         128, ge=4, le=2048, description="Width of the embedding (unused for one_hot)."
@@ -199,7 +201,7 @@ class _NetworkConfig(StageConfig):
     @model_validator(mode="after")
     def _tied_to_an_embedding(self) -> Self:
         if self.output == "tied" and self.token_input == "one_hot":
-            raise ValueError('output="tied" needs token_input="embedding": there is nothing to tie')
+            raise ValueError('output="tied" needs a trained token_input: there is nothing to tie')
         return self
 
 

@@ -60,6 +60,12 @@ class LayerMaker:
             n_rows, width, embeddings_initializer=start, dtype=self.precision, name=name
         )
 
+    def zero_embedding(self, n_rows: int, width: int, name: str) -> layers.Embedding:
+        """The same, zero at the start."""
+        return layers.Embedding(
+            n_rows, width, embeddings_initializer="zeros", dtype=self.precision, name=name
+        )
+
     def one_hot(self, n_rows: int, name: str) -> layers.Embedding:
         """A one-hot vector is a row of the identity matrix: an embedding that is never trained."""
         return layers.Embedding(

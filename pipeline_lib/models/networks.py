@@ -38,7 +38,12 @@ from pipeline_lib.models.blocks import (
     State,
 )
 from pipeline_lib.models.layer_maker import LayerMaker
-from pipeline_lib.models.outputs import PitchDurationOutput, TiedOutput
+from pipeline_lib.models.token_layers import (
+    FactoredEmbedding,
+    PitchDurationOutput,
+    TiedOutput,
+    TokenEmbedding,
+)
 
 
 class Network(keras.Model):
@@ -56,7 +61,7 @@ class Network(keras.Model):
         super().__init__(name="network", dtype=config.precision)
         make = LayerMaker(config.seed, config.precision)
         self.vocab_size = len(tokens)
-        self.embedding = _make_embedding(make, config.model, len(tokens))
+        self.embedding = _make_embedding(make, config.model, tokens)
         self.dropout = make.dropout(
             config.model.dropout, is_variational=_is_variational(config.model)
         )
@@ -133,10 +138,16 @@ def _is_variational(model: NetworkConfig) -> bool:
     return isinstance(model, LstmConfig) and model.variational_dropout
 
 
-def _make_embedding(make: LayerMaker, model: NetworkConfig, n_tokens: int) -> layers.Embedding:
-    if model.token_input == "one_hot":
-        return make.one_hot(n_tokens, "tokens")
-    return make.embedding(n_tokens, model.embedding_size, "tokens")
+def _make_embedding(
+    make: LayerMaker, model: NetworkConfig, tokens: Sequence[str]
+) -> TokenEmbedding:
+    match model.token_input:
+        case "one_hot":
+            return make.one_hot(len(tokens), "tokens")
+        case "factored":
+            return FactoredEmbedding(make, tokens, model.embedding_size)
+        case "embedding":
+            return make.embedding(len(tokens), model.embedding_size, "tokens")
 
 
 def _make_blocks(make: LayerMaker, config: RunConfig, width: int) -> list[Block]:
@@ -184,7 +195,7 @@ def _transformer_blocks(
 
 
 def _make_output(
-    make: LayerMaker, model: NetworkConfig, tokens: Sequence[str], embedding: layers.Embedding
+    make: LayerMaker, model: NetworkConfig, tokens: Sequence[str], embedding: TokenEmbedding
 ) -> layers.Layer:
     if model.output == "tied":
         return TiedOutput(make, embedding, model.units)

@@ -109,6 +109,20 @@ def test_tied_scores_are_products_with_the_embeddings() -> None:
     assert sum(VOCAB_SIZE in v.shape for v in net.trainable_variables) == 2  # vectors and a bias
 
 
+def test_a_factored_vector_is_the_sum_of_its_parts() -> None:
+    net = network(ARCHITECTURES[3])
+    vectors = to_numpy(net.embedding(np.arange(VOCAB_SIZE, dtype=np.int32)))
+    of = dict(zip(TOKENS, vectors, strict=True))
+    # Vectors of their own are zero at the start: a longer duration adds the same to every pitch.
+    added = [of[f"Pitch_{p}:2"] - of[f"Pitch_{p}:1"] for p in (60, 62, 64)]
+    assert added[1] == pytest.approx(added[0], abs=1e-6)
+    assert added[2] == pytest.approx(added[0], abs=1e-6)
+    assert np.abs(added[0]).max() > 0.01
+    own = net.embedding.own.embeddings
+    assert to_numpy(own.value).shape == (VOCAB_SIZE, 8)
+    assert not to_numpy(own.value).any()
+
+
 def test_scores_by_pitch_and_duration_add_up() -> None:
     net = network(ARCHITECTURES[3])
     scores = logits(net, random_ids(1, 5))[0, -1]

@@ -31,10 +31,10 @@ ARCHITECTURES = [
     LstmConfig(layers=2, **SMALL),
     LstmConfig(layers=2, residual=False, token_input="one_hot", **SMALL),
     LstmConfig(layers=2, output="tied", layer_norm=True, variational_dropout=True, **SMALL),
-    LstmConfig(layers=1, output="pitch_duration", **SMALL),
+    LstmConfig(layers=1, token_input="factored", output="pitch_duration", **SMALL),
     LstmAttentionConfig(layers=1, heads=2, **SMALL),
     TransformerConfig(layers=2, heads=2, **SMALL),
-    TransformerConfig(layers=1, heads=4, output="tied", token_input="embedding", **SMALL),
+    TransformerConfig(layers=1, heads=4, output="tied", token_input="factored", **SMALL),
 ]
 
 
