@@ -39,7 +39,7 @@ def encode(draft: Draft, pieces: Artifact, tokenised: list[Artifact], config: To
         lines.add_table(draft.store.read_table(shard, "tokens.parquet"), wanted)
         report("encode", n + 1, len(tokenised))
     if config.augment == "12_keys":
-        rows += _in_other_keys(rows, lines)
+        rows += in_other_keys(rows, lines)
     train = [row["line"] for row in rows if row["split"] == Split.TRAIN]
     vocabulary, table = build_vocabulary(lines.count(train), len(train), config.min_count)
     corpus = build_corpus(rows, lines, vocabulary)
@@ -79,7 +79,7 @@ def _key_signature(row: dict[str, Any]) -> str | None:
     return "A minor" if row["estimated_key"].endswith("minor") else "C major"
 
 
-def _in_other_keys(rows: list[dict[str, Any]], lines: TokenLines) -> list[dict[str, Any]]:
+def in_other_keys(rows: list[dict[str, Any]], lines: TokenLines) -> list[dict[str, Any]]:
     """Further rows for the train pieces, and their lines."""
     train = {row["piece_id"]: row for row in rows if row["split"] == Split.TRAIN}
     return [
