@@ -90,4 +90,5 @@ class LayerMaker:
         return keras.initializers.GlorotUniform(self._seed())
 
     def _seed(self) -> int:
-        return int(self._sequence.spawn(1)[0].generate_state(1)[0])
+        # 31 bits: PyTorch keeps the state of a dropout layer in signed numbers.
+        return int(self._sequence.spawn(1)[0].generate_state(1)[0] >> 1)
