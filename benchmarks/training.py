@@ -413,26 +413,35 @@ def _training_step(
     updates = make_updates(network, optimizer, config, carries_state=False)
     updates.load(tokens)
     state = network.initial_state(size.batch_size)
-    return lambda starts: float(updates.run(starts[None], state).losses[0])
+    return lambda starts: float(updates.run(starts, state).losses[0])
 
 
 def _starts(size: Size, tokens: NDArray[np.int32], stride: int) -> Callable[[], NDArray[np.int32]]:
     """Where the windows of batch after batch start."""
     from pipeline_lib.models.feeds import WindowFeed
-    from pipeline_lib.tokens.windows import window_starts
+    from pipeline_lib.tokens.windows import WindowIndex
 
-    starts = window_starts(np.array([[0, len(tokens)]]), size.seq_length, stride)
-    feed = WindowFeed(tokens, starts, len(tokens), _run_config(size))
+    windows = WindowIndex.of(np.array([[0, len(tokens)]]), size.seq_length, stride)
+    feed = WindowFeed(tokens, windows, len(tokens), _run_config(size))
     steps = count()
-    return lambda: feed.starts(next(steps))
+
+    def starts() -> NDArray[np.int32]:
+        step = next(steps)
+        return feed.starts(range(step, step + 1))
+
+    return starts
 
 
 def _batches(size: Size, tokens: NDArray[np.int32], stride: int) -> Callable[[], Any]:
     """Inputs and targets, batch after batch, gathered here rather than on the device."""
-    from pipeline_lib.tokens.windows import windows_at
-
     starts = _starts(size, tokens, stride)
-    return lambda: windows_at(tokens, starts(), size.seq_length)
+    windows = np.lib.stride_tricks.sliding_window_view(tokens, size.seq_length + 1)
+
+    def batch() -> Any:
+        rows = windows[starts()[0]]
+        return rows[:, :-1], rows[:, 1:]
+
+    return batch
 
 
 def _run_config(size: Size, **changes: Any) -> Any:

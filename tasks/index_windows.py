@@ -8,9 +8,9 @@ from tasks.encode import load_corpus
 from tasks.stages import stage
 
 
-@stage(kind="windows")
+@stage(kind="windows", schema_version=2)
 def index_windows(draft: Draft, tokens: Artifact, seq_length: int, stride: int) -> None:
-    """Write ``windows.parquet``: the start positions of train and valid windows."""
+    """Write ``windows.parquet``: where the windows of train and valid pieces start."""
     corpus = load_corpus(draft.store, tokens)
     draft.write_table(
         "windows.parquet", index_table(corpus, seq_length, stride), **WINDOW_PARQUET_OPTIONS

@@ -5,12 +5,10 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack
 
-import numpy as np
-
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import CheckpointConfig, RunConfig, TelemetryConfig
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.windows import n_long_enough, starts_of
+from pipeline_lib.tokens.windows import NO_WINDOWS, n_long_enough, windows_of
 from tasks.encode import load_corpus
 from tasks.progress import report
 from tasks.stages import stage
@@ -48,17 +46,17 @@ def train(
     from pipeline_lib.models.training import TrainingData, train_network
 
     corpus = load_corpus(draft.store, tokens)
-    starts = {split: np.empty(0, np.int64) for split in (Split.TRAIN, Split.VALID)}
+    of_split = dict.fromkeys((Split.TRAIN, Split.VALID), NO_WINDOWS)
     if windows is not None:
         index = draft.store.read_table(windows, "windows.parquet")
-        starts = {split: starts_of(index, split) for split in starts}
+        of_split = {split: windows_of(index, split) for split in of_split}
     data = TrainingData(
         corpus.vocabulary.tokens,
         corpus.token_ids,
         corpus.spans(Split.TRAIN),
         corpus.spans(Split.VALID),
-        starts[Split.TRAIN],
-        starts[Split.VALID],
+        of_split[Split.TRAIN],
+        of_split[Split.VALID],
     )
     label = f"train/{config.name}"
     with _AT_ONCE, ExitStack() as stack:

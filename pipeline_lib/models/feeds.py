@@ -2,7 +2,8 @@
 
 A feed is a pure function of the run's seed: update g always reads the same passages, also in a run that was
 stopped and goes on. Tokens are never copied into windows; a feed names where each passage starts, and whoever
-trains gathers ``seq_length + 1`` tokens from there: the inputs and, one later, the targets.
+trains gathers ``seq_length + 1`` tokens from there: the inputs and, one later, the targets. Neither the starts
+nor their order are stored, so that a corpus takes the same memory at any ``seq_length`` and stride.
 
 Shuffled windows (the usual way) are read from a zero state, so that no network learns from more than
 ``seq_length`` tokens. Streams carry the state from window to window (truncated back-propagation through
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config import RunConfig
 from pipeline_lib.errors import TrainingError
+from pipeline_lib.models.shuffling import shuffled
+from pipeline_lib.tokens.windows import WindowIndex
 
 
 class Feed(Protocol):
@@ -34,8 +37,8 @@ class Feed(Protocol):
     def tokens(self, epoch: int) -> NDArray[np.int32]:
         """The flat array that the passages of an epoch (from 0) lie in."""
 
-    def starts(self, step: int) -> NDArray[np.int32]:
-        """Where the passages of an update (from 0) start, shape (batch_size,)."""
+    def starts(self, steps: range) -> NDArray[np.int32]:
+        """Where the passages of some updates (from 0) start, shape (len(steps), batch_size)."""
 
 
 class WindowFeed:
@@ -45,8 +48,8 @@ class WindowFeed:
     ----------
     token_ids : int32 array, shape (n_tokens,)
         The flat token corpus.
-    starts : int64 array, shape (n_windows,)
-        Where the windows of the train split start.
+    windows : WindowIndex
+        Of the train split.
     n_train_tokens : int
         Tokens of the train split.
     config : RunConfig
@@ -57,36 +60,33 @@ class WindowFeed:
     def __init__(
         self,
         token_ids: NDArray[np.int32],
-        starts: NDArray[np.int64],
+        windows: WindowIndex,
         n_train_tokens: int,
         config: RunConfig,
     ) -> None:
         self._token_ids = token_ids
-        self._starts = starts.astype(np.int32)
+        self._windows = windows
+        self._n_windows = len(windows)
         self._seed = config.seed
         # Each device reads an equal part of a batch.
-        fitting = len(starts) - len(starts) % config.n_devices
+        fitting = self._n_windows - self._n_windows % config.n_devices
         self.batch_size = min(config.n_windows, fitting)
         if not self.batch_size:
             raise _too_short(config)
         self.steps_per_epoch = math.ceil(n_train_tokens / (self.batch_size * config.seq_length))
-        self._pass_number = -1
-        self._order = np.empty(0, dtype=np.int32)
 
     def tokens(self, epoch: int) -> NDArray[np.int32]:
         """The same array in every epoch."""
         return self._token_ids
 
-    def starts(self, step: int) -> NDArray[np.int32]:
-        """The next ones of the current pass; its order is remembered, being dear to compute."""
-        pass_number, nth = divmod(step, len(self._starts) // self.batch_size)
-        if pass_number != self._pass_number:
-            self._order = _permutation(self._seed, pass_number, len(self._starts))
-            self._pass_number = pass_number
-        chosen: NDArray[np.int32] = self._starts[
-            self._order[nth * self.batch_size : (nth + 1) * self.batch_size]
-        ]
-        return chosen
+    def starts(self, steps: range) -> NDArray[np.int32]:
+        """The next ones of the pass; those that do not fill a batch at its end are left out of it."""
+        passes, nth = np.divmod(np.asarray(steps), self._n_windows // self.batch_size)
+        places = nth[:, None] * self.batch_size + np.arange(self.batch_size)
+        for number in np.unique(passes):
+            of_pass = passes == number
+            places[of_pass] = shuffled(places[of_pass], self._n_windows, self._seed, number)
+        return self._windows.starts(places).astype(np.int32)
 
 
 class StreamFeed:
@@ -124,21 +124,18 @@ class StreamFeed:
     def tokens(self, epoch: int) -> NDArray[np.int32]:
         """The train split in the order of an epoch."""
         if epoch != self._epoch:
-            order = _permutation(self._seed, epoch, len(self._spans))
+            n_pieces = len(self._spans)
+            order = shuffled(np.arange(n_pieces), n_pieces, self._seed, epoch)
             pieces = [self._token_ids[s : s + n] for s, n in self._spans[order]]
             self._tokens, self._epoch = np.concatenate(pieces), epoch
         return self._tokens
 
-    def starts(self, step: int) -> NDArray[np.int32]:
-        """One passage further in every stream."""
+    def starts(self, steps: range) -> NDArray[np.int32]:
+        """One passage further in every stream at each update."""
         stream_length = self.steps_per_epoch * self._seq_length
-        first = np.arange(self.batch_size, dtype=np.int32) * stream_length
-        return first + step % self.steps_per_epoch * self._seq_length
-
-
-def _permutation(seed: int, number: int, n: int) -> NDArray[np.int32]:
-    generator = np.random.Generator(np.random.Philox(key=[seed, number]))
-    return generator.permutation(n).astype(np.int32)
+        firsts = np.arange(self.batch_size, dtype=np.int32) * stream_length
+        read = np.asarray(steps, dtype=np.int32)[:, None] % self.steps_per_epoch * self._seq_length
+        return firsts + read
 
 
 def _too_short(config: RunConfig) -> TrainingError:

@@ -22,6 +22,7 @@ from pipeline_lib.config import RunConfig
 from pipeline_lib.models.networks import Network
 from pipeline_lib.models.prediction import Predictor
 from pipeline_lib.tokens.corpus import pieces_at
+from pipeline_lib.tokens.windows import WindowIndex
 
 _BATCH_TOKENS = 12_800
 _PADDED_TO = 64
@@ -68,8 +69,8 @@ class HeldOutLoss:
         Its regime says how the network reads.
     token_ids : int32 array, shape (n_tokens,)
         The flat token corpus.
-    starts : int64 array, shape (n_windows,)
-        For the regime ``windows``: where windows of the valid split start.
+    windows : WindowIndex
+        Of the valid split, for the regime ``windows``.
     spans : int64 array, shape (n_pieces, 2)
         For ``streams``: start and length of its pieces.
     """
@@ -79,14 +80,14 @@ class HeldOutLoss:
         network: Network,
         config: RunConfig,
         token_ids: NDArray[np.int32],
-        starts: NDArray[np.int64],
+        windows: WindowIndex,
         spans: NDArray[np.int64],
     ) -> None:
         self._network = network
         self._losses = _Losses(network)
         self._token_ids = token_ids
         self._config = config
-        self._starts = starts
+        self._windows = windows
         self._spans = spans
 
     def mean_nat(self) -> float:
@@ -95,8 +96,9 @@ class HeldOutLoss:
             return self._of_pieces()
         total, n_targets = 0.0, 0
         batch_size = max(1, _BATCH_TOKENS // self._config.seq_length)
-        for begin in range(0, len(self._starts), batch_size):
-            starts = self._starts[begin : begin + batch_size]
+        every_start = self._windows.all_starts()
+        for begin in range(0, len(every_start), batch_size):
+            starts = every_start[begin : begin + batch_size]
             rows = sliding_window_view(self._token_ids, self._config.seq_length + 1)[starts]
             losses = self._read(rows)
             losses = losses[:, -1:] if self._config.targets == "last" else losses

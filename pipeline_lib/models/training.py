@@ -32,6 +32,7 @@ from pipeline_lib.models.reading import HeldOutLoss
 from pipeline_lib.models.telemetry import Observer
 from pipeline_lib.models.updates import Updates, make_updates
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS
+from pipeline_lib.tokens.windows import NO_WINDOWS, WindowIndex
 
 Progress = Callable[[int, int, str], None]
 
@@ -53,16 +54,16 @@ class TrainingData:
         The flat token corpus.
     train_spans, valid_spans : int64 arrays, shape (n_pieces, 2)
         Start and length of the pieces of each split in it.
-    train_starts, valid_starts : int64 arrays, shape (n_windows,)
-        Where windows start; not needed for streams.
+    train_windows, valid_windows : WindowIndex
+        Of each split; not needed for streams.
     """
 
     tokens: tuple[str, ...]
     token_ids: NDArray[np.int32]
     train_spans: NDArray[np.int64]
     valid_spans: NDArray[np.int64]
-    train_starts: NDArray[np.int64]
-    valid_starts: NDArray[np.int64]
+    train_windows: WindowIndex = NO_WINDOWS
+    valid_windows: WindowIndex = NO_WINDOWS
 
     @property
     def n_train_tokens(self) -> int:
@@ -148,7 +149,7 @@ class _Training:
             self._network, optimizer, config, carries_state=self._feed.carries_state
         )
         self._held_out = HeldOutLoss(
-            self._network, config, data.token_ids, data.valid_starts, data.valid_spans
+            self._network, config, data.token_ids, data.valid_windows, data.valid_spans
         )
         self._at = checkpoints.restore(self._variables) or Standing(best_weights=self._weights())
         self._loaded: Any = None
@@ -182,7 +183,7 @@ class _Training:
             self._n_steps,
         )
         self._load(begin // self._feed.steps_per_epoch)
-        starts = np.stack([self._feed.starts(step) for step in range(begin, until)])
+        starts = self._feed.starts(range(begin, until))
         with self._pace.timed(until - begin):
             done = self._updates.run(starts, at.state if of_epoch and at.state else self._zeros())
         self._check(done.losses, begin)
@@ -267,9 +268,9 @@ class _Training:
 
     def _try_batch(self, batch_size: int) -> None:
         """Do an update of a smaller batch; only to see whether memory suffices for it."""
-        starts = self._feed.starts(0)[:batch_size]
+        starts = self._feed.starts(range(1))[:, :batch_size]
         state = self._network.initial_state(batch_size // self._config.n_devices)
-        self._updates.run(starts[None], state)
+        self._updates.run(starts, state)
 
     def _in_words(self) -> str:
         epoch = math.ceil(self._at.step / self._feed.steps_per_epoch)
@@ -300,7 +301,7 @@ class _Pace:
 def _make_feed(config: RunConfig, data: TrainingData) -> Feed:
     if config.regime == "streams":
         return StreamFeed(data.token_ids, data.train_spans, config)
-    return WindowFeed(data.token_ids, data.train_starts, data.n_train_tokens, config)
+    return WindowFeed(data.token_ids, data.train_windows, data.n_train_tokens, config)
 
 
 def _check_vocabulary(tokens: tuple[str, ...]) -> None:

@@ -1,16 +1,18 @@
 """Windows: where in the token corpus a model may read ``seq_length`` tokens and predict the next ones.
 
 A window that starts at ``s`` has the inputs ``[s, s + seq_length)`` and, for each of them, the token after
-it as target: ``[s + 1, s + seq_length + 1)``. None crosses a piece, and so none crosses a split. Only starts
-are stored; the tokens are read through `windows_at`, a view that copies nothing until it is indexed.
+it as target: ``[s + 1, s + seq_length + 1)``. None crosses a piece, and so none crosses a split. No start is
+stored but the first of each piece: the n-th window's is computed from it, so that an index is as large as the
+corpus has pieces, whatever the ``seq_length`` and stride.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from pipeline_lib.errors import CorpusError, TrainingError
@@ -21,79 +23,102 @@ from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 WINDOW_SCHEMA = pa.schema(
     [
         pa.field("split", pa.dictionary(pa.int8(), pa.string()), nullable=False),
-        pa.field("start", pa.int64(), nullable=False),
+        pa.field("first_start", pa.int64(), nullable=False),
+        pa.field("n_windows", pa.int64(), nullable=False),
+        pa.field("stride", pa.int32(), nullable=False),
     ],
-    metadata={"schema": "windows/1"},
+    metadata={"schema": "windows/2"},
 )
+"""One row for each piece that has room for a window: its windows start at ``first_start``, ``first_start +
+stride``, and so on."""
 
 WINDOW_PARQUET_OPTIONS = {
-    "use_dictionary": ["split"],
-    "column_encoding": {"start": "DELTA_BINARY_PACKED"},
+    "use_dictionary": ["split", "stride"],
+    "column_encoding": {"first_start": "DELTA_BINARY_PACKED", "n_windows": "DELTA_BINARY_PACKED"},
 }
-"""Starts mostly differ by the stride: stored as differences they take a fraction of a byte."""
 
 
-def window_starts(spans: NDArray[np.int64], seq_length: int, stride: int) -> NDArray[np.int64]:
-    """Starts of all windows.
+@dataclass(frozen=True, eq=False)
+class WindowIndex:
+    """All windows of some pieces, numbered from 0 in the order of their starts.
 
     Parameters
     ----------
-    spans : int64 array, shape (n_pieces, 2)
-        Start and length of each piece in the flat array, in tokens.
-    seq_length, stride : int
-        In tokens.
-
-    Returns
-    -------
-    int64 array, shape (n_windows,)
-        Rising; a piece of n tokens has room for ``(n - seq_length - 1) // stride + 1`` windows, or none.
+    first_starts : int64 array, shape (n_pieces,)
+        Where the first window of each piece starts in the flat array, rising.
+    counts : int64 array, shape (n_pieces,)
+        How many each piece has.
+    stride : int
+        From one to the next, in tokens.
     """
-    room = np.maximum((spans[:, 1] - seq_length - 1) // stride + 1, 0)
-    firsts = np.repeat(spans[:, 0], room)
-    nth_in_piece = np.arange(room.sum()) - np.repeat(np.cumsum(room) - room, room)
-    starts: NDArray[np.int64] = firsts + nth_in_piece * stride
-    return starts
+
+    first_starts: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    stride: int
+
+    @classmethod
+    def of(cls, spans: NDArray[np.int64], seq_length: int, stride: int) -> WindowIndex:
+        """The windows of the pieces of which `spans` has the start and length, shape (n_pieces, 2).
+
+        A piece of n tokens has room for ``(n - seq_length - 1) // stride + 1`` windows, or none.
+        """
+        counts = np.maximum((spans[:, 1] - seq_length - 1) // stride + 1, 0)
+        return cls(spans[counts > 0, 0], counts[counts > 0], stride)
+
+    def __len__(self) -> int:
+        return int(self.counts.sum())
+
+    def starts(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where the windows of these numbers start; the shape is theirs."""
+        ends = np.cumsum(self.counts)
+        piece = np.searchsorted(ends, numbers, side="right")
+        nth_in_piece = numbers - (ends - self.counts)[piece]
+        starts: NDArray[np.int64] = self.first_starts[piece] + nth_in_piece * self.stride
+        return starts
+
+    def all_starts(self) -> NDArray[np.int64]:
+        """The starts of all windows."""
+        return self.starts(np.arange(len(self)))
+
+
+NO_WINDOWS = WindowIndex.of(np.empty((0, 2), dtype=np.int64), 1, 1)
 
 
 def index_table(corpus: TokenCorpus, seq_length: int, stride: int) -> pa.Table:
     """All windows of the train and valid splits; valid windows do not overlap, whatever the stride."""
-    train = window_starts(corpus.spans(Split.TRAIN), seq_length, stride)
-    valid = window_starts(corpus.spans(Split.VALID), seq_length, seq_length)
-    for split, starts in ((Split.TRAIN, train), (Split.VALID, valid)):
-        if not len(starts):
+    strides = {Split.TRAIN: stride, Split.VALID: seq_length}
+    tables = []
+    for split, of_split in strides.items():
+        index = WindowIndex.of(corpus.spans(split), seq_length, of_split)
+        if not len(index):
             longest = corpus.spans(split)[:, 1].max(initial=0)
             raise TrainingError(
                 f"no window of seq_length {seq_length} fits into any {split.value} piece; "
                 f"the longest has {longest} tokens",
                 remedy="use a smaller seq_length, or a corpus with longer pieces",
             )
-    splits = [Split.TRAIN.value] * len(train) + [Split.VALID.value] * len(valid)
-    return pa.table(
-        {
-            "split": pa.array(splits).dictionary_encode().cast(WINDOW_SCHEMA.field("split").type),
-            "start": np.concatenate([train, valid]),
-        },
-        schema=WINDOW_SCHEMA,
+        n_pieces = len(index.counts)
+        columns = {
+            "split": pa.array([split.value] * n_pieces).dictionary_encode(),
+            "first_start": index.first_starts,
+            "n_windows": index.counts,
+            "stride": np.full(n_pieces, of_split),
+        }
+        tables.append(pa.table(columns).cast(WINDOW_SCHEMA))
+    return pa.concat_tables(tables).unify_dictionaries()
+
+
+def windows_of(table: pa.Table, split: Split) -> WindowIndex:
+    """One split's windows; the table has `WINDOW_SCHEMA`."""
+    rows = table.filter(pc.field("split") == split.value)
+    return WindowIndex(
+        rows["first_start"].to_numpy(), rows["n_windows"].to_numpy(), rows["stride"][0].as_py()
     )
-
-
-def starts_of(table: pa.Table, split: Split) -> NDArray[np.int64]:
-    """The starts of one split's windows."""
-    starts: NDArray[np.int64] = table.filter(pc.field("split") == split.value)["start"].to_numpy()
-    return starts
 
 
 def n_long_enough(corpus: TokenCorpus, split: Split, seq_length: int) -> int:
     """Pieces of a split that have room for a window."""
     return int((corpus.spans(split)[:, 1] > seq_length).sum())
-
-
-def windows_at(
-    token_ids: NDArray[np.int32], starts: NDArray[np.int64], seq_length: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Inputs and targets of windows, both of shape (n_windows, seq_length)."""
-    rows = sliding_window_view(token_ids, seq_length + 1)[starts]
-    return rows[:, :-1], rows[:, 1:]
 
 
 def count_targets(corpus: TokenCorpus, split: Split, n_context: int) -> int:
@@ -108,7 +133,7 @@ def count_targets(corpus: TokenCorpus, split: Split, n_context: int) -> int:
         There are none, or the vocabulary knows none of them.
     """
     spans = corpus.spans(split)
-    positions = window_starts(spans, n_context, 1) + n_context
+    positions = WindowIndex.of(spans, n_context, 1).all_starts() + n_context
     if not len(positions):
         raise CorpusError(
             f"no {split.value} piece has more than {n_context} tokens, so no note can be scored for "

@@ -14,9 +14,11 @@ from pipeline_lib.models.memory_limits import out_of_memory_explained
 from pipeline_lib.models.reading import HeldOutLoss, make_predictor
 from pipeline_lib.models.training import TrainedNetwork, train_network
 from pipeline_lib.models.updates import Outcome
+from pipeline_lib.tokens.windows import WindowIndex
 from tests.models.tiny_corpus import (
     ARCHITECTURES,
     N_TRAIN,
+    SEQ_LENGTH,
     SMALL,
     SPANS,
     TOKEN_IDS,
@@ -67,9 +69,9 @@ def test_one_batch_is_learnt_by_heart(tmp_path: Path) -> None:
     # Eight windows of chance: there is nothing to learn but the windows themselves.
     chance = np.random.default_rng(0).integers(3, VOCAB_SIZE, 8 * 9).astype(np.int32)
     spans = np.array([[9 * n, 9] for n in range(8)])
-    starts = spans[:, 0]
+    windows = WindowIndex.of(spans, SEQ_LENGTH, 1)
     data = training_data(
-        chance, train_spans=spans, valid_spans=spans, train_starts=starts, valid_starts=starts
+        chance, train_spans=spans, valid_spans=spans, train_windows=windows, valid_windows=windows
     )
     model = LstmConfig(layers=1, units=64, embedding_size=16, dropout=0.0)
     settings = {"num_training_iterations": 300, "patience": 10_000, "schedule": "constant"}
@@ -131,7 +133,7 @@ def test_stopping_early_keeps_the_best_epochs_weights(tmp_path: Path) -> None:
     assert trained.best_epoch == int(np.argmin(losses)) + 1
     assert len(losses) == min(12, trained.best_epoch + 2)
     again = HeldOutLoss(
-        trained.network, run_config(), TOKEN_IDS, data.valid_starts, data.valid_spans
+        trained.network, run_config(), TOKEN_IDS, data.valid_windows, data.valid_spans
     )
     assert again.mean_nat() == pytest.approx(min(losses), rel=1e-6)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config import LstmAttentionConfig, LstmConfig, RunConfig, TransformerConfig
 from pipeline_lib.models.training import TrainingData
-from pipeline_lib.tokens.windows import window_starts
+from pipeline_lib.tokens.windows import WindowIndex
 
 TOKENS = (
     "<start>",
@@ -60,8 +60,8 @@ def training_data(token_ids: NDArray[np.int32] = TOKEN_IDS, **changes: Any) -> T
         "token_ids": token_ids,
         "train_spans": SPANS[:N_TRAIN],
         "valid_spans": SPANS[N_TRAIN:],
-        "train_starts": window_starts(SPANS[:N_TRAIN], SEQ_LENGTH, 1),
-        "valid_starts": window_starts(SPANS[N_TRAIN:], SEQ_LENGTH, SEQ_LENGTH),
+        "train_windows": WindowIndex.of(SPANS[:N_TRAIN], SEQ_LENGTH, 1),
+        "valid_windows": WindowIndex.of(SPANS[N_TRAIN:], SEQ_LENGTH, SEQ_LENGTH),
     }
     return TrainingData(**{**values, **changes})
 

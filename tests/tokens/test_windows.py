@@ -13,12 +13,11 @@ from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus
 from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 from pipeline_lib.tokens.windows import (
+    WindowIndex,
     count_targets,
     index_table,
     n_long_enough,
-    starts_of,
-    window_starts,
-    windows_at,
+    windows_of,
 )
 
 
@@ -30,19 +29,13 @@ def test_starts_in_pieces_of_six_and_four_tokens(
     seq_length: int, stride: int, expected: list[int]
 ) -> None:
     spans = np.array([[0, 6], [6, 4]])
-    assert window_starts(spans, seq_length, stride).tolist() == expected
-
-
-def test_targets_are_the_inputs_one_token_later(corpus: TokenCorpus) -> None:
-    inputs, targets = windows_at(corpus.token_ids, np.array([0, 1]), seq_length=3)
-    assert inputs.tolist() == [corpus.token_ids[0:3].tolist(), corpus.token_ids[1:4].tolist()]
-    assert targets.tolist() == [corpus.token_ids[1:4].tolist(), corpus.token_ids[2:5].tolist()]
+    assert WindowIndex.of(spans, seq_length, stride).all_starts().tolist() == expected
 
 
 def test_the_index_holds_train_at_the_stride_and_valid_without_overlap(corpus: TokenCorpus) -> None:
     table = index_table(corpus, seq_length=2, stride=1)
-    assert starts_of(table, Split.TRAIN).tolist() == [0, 1, 2, 3, 6, 7]
-    assert starts_of(table, Split.VALID).tolist() == [10, 12]
+    assert windows_of(table, Split.TRAIN).all_starts().tolist() == [0, 1, 2, 3, 6, 7]
+    assert windows_of(table, Split.VALID).all_starts().tolist() == [10, 12]
 
 
 def test_targets_have_the_asked_for_context_within_their_piece(corpus: TokenCorpus) -> None:
@@ -89,4 +82,4 @@ def test_no_window_crosses_a_piece_and_none_is_missing(
         for start in range(begin, begin + length, stride)
         if start + seq_length + 1 <= begin + length
     ]
-    assert window_starts(spans, seq_length, stride).tolist() == expected
+    assert WindowIndex.of(spans, seq_length, stride).all_starts().tolist() == expected

@@ -1,0 +1,62 @@
+"""Random orders that take no memory: where a number goes is computed from it.
+
+A Feistel network [Luby & Rackoff 1988] over pairs (l, r) of digits to the base ``ceil(sqrt(n))``: each round is
+``(l, r) -> (r, l + f(r))``, which can be undone whatever f is, so that every number goes somewhere else. What
+falls outside ``0 ... n - 1`` is sent on until it falls inside [Black & Rogaway 2002, *cycle walking*]; with this
+base few do. f is the finaliser of SplitMix64 [Steele et al. 2014], keyed anew in every round.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+_N_ROUNDS = 6
+
+
+def shuffled(numbers: NDArray[np.int64], n: int, seed: int, order: int) -> NDArray[np.int64]:
+    """Where numbers go in one of many random orders of ``0 ... n - 1``.
+
+    Parameters
+    ----------
+    numbers : int64 array
+        Of any shape, each in ``0 ... n - 1``.
+    n : int
+        How many are shuffled.
+    seed, order : int
+        Together they name the order.
+
+    Returns
+    -------
+    int64 array
+        Of the same shape; different numbers go to different places.
+    """
+    base = np.uint64(math.isqrt(n - 1) + 1)
+    keys = (
+        np.random.SeedSequence([seed, order]).generate_state(_N_ROUNDS, np.uint64).astype(np.uint64)
+    )
+    places = numbers.astype(np.uint64)
+    outside = np.ones(places.shape, dtype=bool)
+    while outside.any():
+        places[outside] = _through_all_rounds(places[outside], base, keys)
+        outside = places >= n
+    return places.astype(np.int64)
+
+
+def _through_all_rounds(
+    numbers: NDArray[np.uint64], base: np.uint64, keys: NDArray[np.uint64]
+) -> NDArray[np.uint64]:
+    left, right = np.divmod(numbers, base)
+    for key in keys:
+        left, right = right, (left + _mixed(right + key)) % base
+    mapped: NDArray[np.uint64] = left * base + right
+    return mapped
+
+
+def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Every bit of the outcome depends on every bit of the input; sums wrap around."""
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (bits ^ (bits >> np.uint64(31))) >> np.uint64(1)
