@@ -450,11 +450,88 @@ class PromptConfig(StageConfig):
     seed: Seed = Field(0, description="Seed of the choice of prompts.")
 
 
-class GenerateConfig(StageConfig):
+class SamplingConfig(StageConfig):
+    """How the next token is drawn from a model's scores, in the order of the fields."""
+
+    repetition_penalty: float = Field(
+        1.0,
+        ge=1,
+        le=5,
+        description="Log-probabilities of recent tokens are multiplied by this; 1: no penalty.",
+    )
+    repetition_window: int = Field(
+        16, ge=1, le=512, description="How many of the last tokens count as recent."
+    )
+    temperature: float = Field(
+        1.0,
+        ge=0,
+        le=5,
+        allow_inf_nan=False,
+        description="Scores are divided by this: lower is safer; 0 always takes the likeliest token.",
+    )
+    top_k: int | None = Field(
+        None, ge=1, description="Only so many of the likeliest tokens are drawn; null: all."
+    )
+    top_p: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Only the likeliest tokens that together have this probability are drawn.",
+    )
+    min_p: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Only tokens with at least this share of the likeliest one's probability are drawn.",
+    )
+
+
+class ConstraintConfig(StageConfig):
+    """What new music must keep to; nothing unless asked for."""
+
+    bars: int | None = Field(
+        None,
+        ge=1,
+        le=512,
+        description="Length of each piece, its prompt included, in bars; it is met exactly.",
+    )
+    seconds: float | None = Field(
+        None,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="The same in seconds, met to a step of the grid.",
+    )
+    key: str | None = Field(
+        None,
+        pattern="^(prompt|[A-G][#b]? (major|minor))$",
+        description="Only notes of this key, such as 'G major'; 'prompt': of the prompt's key.",
+    )
+    min_pitch: int = Field(0, ge=0, le=127, description="No lower note; 60 is C4.")
+    max_pitch: int = Field(127, ge=0, le=127, description="No higher note.")
+    end_on_tonic: bool = Field(
+        False, description="End with the tonic at the last bar line; needs `bars`."
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.min_pitch > self.max_pitch:
+            raise ValueError(f"min_pitch {self.min_pitch} is above max_pitch {self.max_pitch}")
+        if self.bars is not None and self.seconds is not None:
+            raise ValueError("bars and seconds are two lengths: give one")
+        if self.end_on_tonic and self.bars is None:
+            raise ValueError("end_on_tonic needs bars: where the last bar line is")
+        return self
+
+
+class GenerateConfig(SamplingConfig, ConstraintConfig):
     """How new music is sampled."""
 
-    temperature: float = Field(
-        1.0, gt=0, le=5, description="Logits are divided by this before sampling: lower is safer."
+    beam_width: int | None = Field(
+        None,
+        ge=2,
+        le=64,
+        description="Search for likely sequences among so many, and draw nothing; for comparison.",
     )
     length: int = Field(
         160, ge=1, le=4096, description="New tokens per sample at most; a piece may end sooner."

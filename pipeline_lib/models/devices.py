@@ -54,6 +54,11 @@ def use_deterministic_operations() -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+def has_gpu() -> bool:
+    """Whether the backend computes on one."""
+    return bool(_gpus())
+
+
 def _gpus() -> list[str]:
     """Names of the GPUs that the backend uses."""
     match keras.backend.backend():

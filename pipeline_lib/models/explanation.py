@@ -1,0 +1,107 @@
+"""Why it wrote that: what a network thought of every token of a sample, when it stood before it.
+
+Probabilities are the network's own, before temperature, truncation and constraints: they say what the style that it
+has learnt makes likely, not what was left to choose from. *Surprise* is -log2 of the token's probability;
+*entropy* is the surprise to be expected; both in bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline_lib.models.networks import Network
+from pipeline_lib.models.reading import PiecePredictor
+from pipeline_lib.tokens.note_tokens import parse_token
+from pipeline_lib.tokens.vocabulary import START_ID, Vocabulary
+
+N_ALTERNATIVES = 3
+
+EXPLANATION_SCHEMA = pa.schema(
+    [
+        pa.field("sample", pa.int32(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),
+        pa.field("onset_step", pa.int64(), nullable=False),
+        pa.field("duration_step", pa.int64(), nullable=False),
+        pa.field("token", pa.string(), nullable=False),
+        pa.field("probability", pa.float64(), nullable=False),
+        pa.field("surprise_bit", pa.float64(), nullable=False),
+        pa.field("entropy_bit", pa.float64(), nullable=False),
+        pa.field(
+            "alternatives",
+            pa.list_(pa.struct([("token", pa.string()), ("probability", pa.float64())])),
+            nullable=False,
+        ),
+    ],
+    metadata={"schema": "explanations/1"},
+)
+"""One row per new token: its position counts from the first one of the prompt, its onset from the piece's
+beginning; alternatives are the likeliest other tokens."""
+
+
+def explain(
+    network: Network,
+    vocabulary: Vocabulary,
+    prompts: Sequence[NDArray[np.int32]],
+    added: Sequence[NDArray[np.int32]],
+    steps_per_quarter: int,
+) -> pa.Table:
+    """What the network thought of new tokens.
+
+    Parameters
+    ----------
+    network : Network
+    vocabulary : Vocabulary
+    prompts, added : sequences of int32 arrays
+        What each sample was given, and what it added.
+    steps_per_quarter : int
+
+    Returns
+    -------
+    pyarrow.Table
+        With `EXPLANATION_SCHEMA`; samples are numbered in order.
+    """
+    start = np.array([START_ID], np.int32)
+    pieces = [np.concatenate([start, *both]) for both in zip(prompts, added, strict=True)]
+    # All prompts are of one length; the start token stands before them.
+    n_given = len(prompts[0])
+    predicted = PiecePredictor(network).log_probabilities(pieces, n_given + 1)
+    rows: list[dict[str, Any]] = []
+    for sample, (log_p, piece) in enumerate(zip(predicted, pieces, strict=True)):
+        durations = [
+            parse_token(token, steps_per_quarter)[1] for token in vocabulary.decode(piece[1:])
+        ]
+        onsets = np.cumsum([0, *durations])
+        for n, token_log_p in enumerate(log_p, start=n_given):
+            token_id = int(piece[n + 1])
+            rows.append(
+                {
+                    "sample": sample,
+                    "position": n,
+                    "onset_step": int(onsets[n]),
+                    "duration_step": durations[n],
+                    **_thought_of(token_id, token_log_p, vocabulary),
+                }
+            )
+    return pa.Table.from_pylist(rows, schema=EXPLANATION_SCHEMA)
+
+
+def _thought_of(
+    token_id: int, log_p: NDArray[np.float64], vocabulary: Vocabulary
+) -> dict[str, Any]:
+    p = np.exp(log_p)
+    likeliest = np.argsort(-p, kind="stable")[: N_ALTERNATIVES + 1].tolist()
+    others = [other for other in likeliest if other != token_id][:N_ALTERNATIVES]
+    return {
+        "token": vocabulary.tokens[token_id],
+        "probability": float(p[token_id]),
+        "surprise_bit": float(-log_p[token_id] / np.log(2)),
+        "entropy_bit": float(-(p * log_p).sum() / np.log(2)),
+        "alternatives": [
+            {"token": vocabulary.tokens[other], "probability": float(p[other])} for other in others
+        ],
+    }

@@ -1,0 +1,219 @@
+"""What new music must keep to: which tokens may come next, and where a piece may end.
+
+A length in bars or seconds is met exactly, because no token is allowed from which the end cannot be reached: for
+every number of steps that may be left, `Constraints.is_fillable` knows whether some tokens fill them.
+
+A key allows the notes of its scale; of minor, those of the natural scale and the raised seventh. A chord is allowed
+where all its notes are, and closes a piece where its lowest note is the tonic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline_lib.config import ConstraintConfig
+from pipeline_lib.errors import ConfigError
+from pipeline_lib.notes.piece import key_sharps
+from pipeline_lib.tokens.note_tokens import decode_tokens, parse_token
+from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.vocabulary import END_ID, SPECIAL_TOKENS, Vocabulary
+
+_MAJOR = (0, 2, 4, 5, 7, 9, 11)
+_MINOR = (0, 2, 3, 5, 7, 8, 10, 11)
+_OF_PROMPT = "prompt"
+_FIFTH, _PITCH_CLASSES = 7, 12
+_RELATIVE_MINOR = 9
+
+
+@dataclass(frozen=True, eq=False)
+class Constraints:
+    """What is allowed, for each of n sequences.
+
+    Parameters
+    ----------
+    is_allowed : bool array, shape (n, vocab_size)
+        Tokens that may come at all; the end is one where no length is asked for.
+    steps_left : int32 array, shape (n,)
+        Grid steps from the end of the prompt to the end of the piece.
+    closes : bool array, shape (n, vocab_size)
+        Tokens that may come last.
+    is_fillable : bool array, shape (n, longest steps_left + 1)
+        Whether that many steps can be filled, up to a token that may come last.
+    duration_step : int32 array, shape (vocab_size,)
+        Of each token.
+    has_length : bool
+        Whether a length is asked for; without, the last four say nothing.
+    """
+
+    is_allowed: NDArray[np.bool_]
+    steps_left: NDArray[np.int32]
+    closes: NDArray[np.bool_]
+    is_fillable: NDArray[np.bool_]
+    duration_step: NDArray[np.int32]
+    has_length: bool
+
+    def of(self, rows: slice) -> Constraints:
+        """Those of some sequences."""
+        return Constraints(
+            self.is_allowed[rows],
+            self.steps_left[rows],
+            self.closes[rows],
+            self.is_fillable[rows],
+            self.duration_step,
+            self.has_length,
+        )
+
+
+def constrain(
+    config: ConstraintConfig,
+    prompts: Sequence[Prompt],
+    vocabulary: Vocabulary,
+    steps_per_quarter: int,
+) -> Constraints:
+    """What settings allow behind each prompt.
+
+    Raises
+    ------
+    ConfigError
+        Nothing would be allowed, the prompt is too long, or a key is needed and not known.
+    """
+    tokens = _Tokens.of(vocabulary, steps_per_quarter)
+    rows = [_row(config, prompt, tokens, steps_per_quarter) for prompt in prompts]
+    has_length = config.bars is not None or config.seconds is not None
+    longest = max(row.steps_left for row in rows)
+    is_fillable = np.zeros((len(rows), longest + 1), dtype=bool)
+    for row, fillable in zip(rows, is_fillable, strict=True):
+        fillable[: row.steps_left + 1] = _fillable(row, tokens.duration_step)
+        if has_length and not fillable[row.steps_left]:
+            raise _unreachable(config, row.steps_left / steps_per_quarter)
+    return Constraints(
+        np.stack([row.is_allowed for row in rows]),
+        np.array([row.steps_left for row in rows], dtype=np.int32),
+        np.stack([row.closes for row in rows]),
+        is_fillable,
+        tokens.duration_step,
+        has_length,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Tokens:
+    """The notes of a vocabulary; special tokens have none, and no duration."""
+
+    duration_step: NDArray[np.int32]
+    lowest: NDArray[np.int32]
+    """Pitch; -1 for rests and special tokens."""
+    highest: NDArray[np.int32]
+    has_class: NDArray[np.bool_]
+    """Shape (vocab_size, 12)."""
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary, steps_per_quarter: int) -> _Tokens:
+        n = len(vocabulary)
+        duration_step, lowest, highest = (np.zeros(n, dtype=np.int32) for _ in range(3))
+        lowest -= 1
+        has_class = np.zeros((n, _PITCH_CLASSES), dtype=bool)
+        for token_id in range(len(SPECIAL_TOKENS), n):
+            pitches, duration_step[token_id] = parse_token(
+                vocabulary.tokens[token_id], steps_per_quarter
+            )
+            if pitches:
+                lowest[token_id], highest[token_id] = min(pitches), max(pitches)
+                has_class[token_id, np.array(pitches) % _PITCH_CLASSES] = True
+        return cls(duration_step, lowest, highest, has_class)
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """What is allowed behind one prompt."""
+
+    is_allowed: NDArray[np.bool_]
+    closes: NDArray[np.bool_]
+    steps_left: int
+
+
+def _row(config: ConstraintConfig, prompt: Prompt, tokens: _Tokens, steps_per_quarter: int) -> _Row:
+    tonic, is_foreign = _key(config, prompt)
+    is_note = tokens.duration_step > 0
+    is_sounding = tokens.lowest >= 0
+    is_in_range = (tokens.lowest >= config.min_pitch) & (tokens.highest <= config.max_pitch)
+    is_allowed = (
+        is_note & (is_in_range | ~is_sounding) & ~tokens.has_class[:, is_foreign].any(axis=1)
+    )
+    if not (is_allowed & is_sounding).any():
+        raise ConfigError(
+            f"no token of the vocabulary is in {config.key or 'any key'} and between the pitches "
+            f"{config.min_pitch} and {config.max_pitch}",
+            remedy="ask for another key or a wider range",
+        )
+    closes = is_allowed & is_sounding & (tokens.lowest % _PITCH_CLASSES == tonic)
+    steps_left = _steps_left(config, prompt, steps_per_quarter)
+    is_allowed[END_ID] = steps_left is None
+    return _Row(is_allowed, closes if config.end_on_tonic else is_allowed, steps_left or 0)
+
+
+def _key(config: ConstraintConfig, prompt: Prompt) -> tuple[int | None, NDArray[np.bool_]]:
+    """The tonic where one is needed, and which of the twelve pitch classes are not allowed."""
+    is_foreign = np.zeros(_PITCH_CLASSES, dtype=bool)
+    if config.key is None and not config.end_on_tonic:
+        return None, is_foreign
+    name = prompt.key_signature if config.key in (None, _OF_PROMPT) else config.key
+    if name is None:
+        raise ConfigError(
+            f"the prompt {prompt.source} states no key",
+            remedy="name one, such as generate.key='G major'",
+        )
+    try:
+        sharps, is_minor = key_sharps(name)
+    except ValueError:
+        raise ConfigError(
+            f"no such key: {name}", remedy="name it with at most seven sharps or flats: Ab, not G#"
+        ) from None
+    tonic = (_FIFTH * sharps + (_RELATIVE_MINOR if is_minor else 0)) % _PITCH_CLASSES
+    if config.key is not None:
+        is_foreign[:] = True
+        is_foreign[(tonic + np.array(_MINOR if is_minor else _MAJOR)) % _PITCH_CLASSES] = False
+    return tonic, is_foreign
+
+
+def _steps_left(config: ConstraintConfig, prompt: Prompt, steps_per_quarter: int) -> int | None:
+    """Grid steps from the end of the prompt to the end of the piece; None where no length is asked for."""
+    given = decode_tokens(prompt.tokens, steps_per_quarter, time_signature=prompt.time_signature)
+    used = sum(parse_token(token, steps_per_quarter)[1] for token in prompt.tokens)
+    if config.bars is not None:
+        wanted, asked = config.bars * given.steps_per_bar, f"{config.bars} bars"
+    elif config.seconds is not None:
+        quarters = config.seconds / 60 * prompt.tempo_qpm
+        wanted, asked = round(quarters * steps_per_quarter), f"{config.seconds:g} seconds"
+    else:
+        return None
+    if wanted <= used:
+        raise ConfigError(
+            f"the prompt {prompt.source} alone lasts {used / steps_per_quarter:g} quarter notes; "
+            f"{asked} are {wanted / steps_per_quarter:g}",
+            remedy="ask for a longer piece, or a smaller prompts.length",
+        )
+    return wanted - used
+
+
+def _fillable(row: _Row, duration_step: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """For 0 ... steps_left: whether allowed tokens can fill them, the last of them one that closes."""
+    last = np.unique(duration_step[row.closes])
+    other = np.unique(duration_step[row.is_allowed])
+    fillable = np.zeros(row.steps_left + 1, dtype=bool)
+    fillable[last[last <= row.steps_left]] = True
+    for n in range(1, len(fillable)):
+        fillable[n] |= bool(fillable[n - other[other < n]].any())
+    return fillable
+
+
+def _unreachable(config: ConstraintConfig, quarters: float) -> ConfigError:
+    ending = " and end on the tonic" if config.end_on_tonic else ""
+    return ConfigError(
+        f"no tokens of the vocabulary fill the {quarters:g} quarter notes that are left{ending}",
+        remedy="ask for another length, key or range",
+    )
