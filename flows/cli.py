@@ -88,9 +88,13 @@ class Experiment:
         tuple[float, ...], _setting("Adam's learning rate; a run for each.", "--learning-rate")
     ] = ()
     temperature: Annotated[float | None, _setting("Sampling temperature: lower is safer.")] = None
-    prompt: Annotated[Path | None, _setting("A MIDI or score file whose opening is continued.")] = (
-        None
-    )
+    prompt: Annotated[
+        str | None,
+        _setting(
+            "What is continued: random, window (stretches of the corpus), none, a MIDI or score file, or "
+            "notes such as 'C4:1 E4:0.5 R:1/2'."
+        ),
+    ] = None
     assignments: Assignments = ()
 
     def settings(self) -> dict[str, Any]:
@@ -103,7 +107,7 @@ class Experiment:
         if self.temperature is not None:
             settings["generate.temperature"] = self.temperature
         if self.prompt is not None:
-            settings["prompts.source"] = str(self.prompt.resolve())
+            settings["prompts.source"] = self.prompt
         return settings
 
 

@@ -23,8 +23,9 @@ from pipeline_lib.config import PipelineConfig
 from pipeline_lib.notes.corpus import CorpusSnapshot
 from pipeline_lib.presets import DEFAULT_CORPUS, PresetName, build_config
 from pipeline_lib.reports.audio import available_backend
+from pipeline_lib.tokens.prompt_sources import read_prompt
 from tasks.catalogue import PIECES_NAME, catalogue
-from tasks.choose_prompts import choose_prompts, read_prompt
+from tasks.choose_prompts import choose_prompts
 from tasks.encode import encode
 from tasks.evaluate import evaluate
 from tasks.fit_baselines import fit_baselines
@@ -108,14 +109,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
     tokens = run(encode.call("encode", pieces, tokenised, config.tokens))
 
     prompts = run(
-        choose_prompts.call(
-            "choose_prompts",
-            tokens,
-            given,
-            new.n_samples,
-            config.prompts.length,
-            config.prompts.seed,
-        )
+        choose_prompts.call("choose_prompts", tokens, given, new.n_samples, config.prompts)
     )
 
     lengths = config.windows.seq_lengths

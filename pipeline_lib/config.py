@@ -433,21 +433,42 @@ class RunConfig(_TrainingSettings):
         return self
 
 
+RANDOM_PROMPT, WINDOW_PROMPT, NO_PROMPT = "random", "window", "none"
+"""Prompts that are asked for by name: a file of such a name is ``./none``."""
+
+
 class PromptConfig(StageConfig):
     """What generation continues."""
 
     source: str = Field(
-        "random",
+        RANDOM_PROMPT,
         min_length=1,
-        description="'random' (from validation pieces), or the path of a MIDI or score file.",
+        description="'random' (openings of validation pieces), 'window' (stretches from anywhere in "
+        "them), 'none' (nothing), the path of a MIDI or score file, or notes: name and octave, a colon, "
+        "quarter notes, such as 'C4:1 F#4:0.5 R:1/2 C4+E4+G4:3/2'.",
     )
     length: int = Field(
         16,
         ge=1,
         le=512,
-        description="Tokens taken from the prompt; fewer where there are not as many.",
+        description="Tokens taken from a piece; fewer where there are not as many. Typed notes are all "
+        "taken.",
+    )
+    nearest: bool = Field(
+        False,
+        description="Replace what the vocabulary lacks of a file or of typed notes by the nearest that "
+        "it knows; otherwise such prompts are refused.",
     )
     seed: Seed = Field(0, description="Seed of the choice of prompts.")
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether prompts are drawn from validation pieces."""
+        return self.source in (RANDOM_PROMPT, WINDOW_PROMPT)
+
+    def cache_value(self) -> dict[str, Any]:
+        """Without the path of a file: what was read from it is an input of its own."""
+        return {**self.model_dump(), "source": self.source if self.is_drawn else None}
 
 
 class SamplingConfig(StageConfig):

@@ -27,7 +27,7 @@ from pipeline_lib.notes.grid import GridNotes
 
 PITCH, CHORD, REST = "Pitch", "Chord", "Rest"
 
-_MAX_PITCH = 127
+MAX_PITCH = 127
 
 
 def quantise_ticks(
@@ -65,7 +65,7 @@ def encode_notes(notes: GridNotes, max_duration_quarter: int) -> list[str]:
         if rest:
             tokens += _rests(rest, longest, steps_per_quarter)
         chord = tuple(pitches[bounds[n] : bounds[n + 1]])
-        tokens.append(_note_token(chord, steps, steps_per_quarter))
+        tokens.append(make_token(chord, steps, steps_per_quarter))
     return tokens
 
 
@@ -109,19 +109,38 @@ def parse_token(token: str, steps_per_quarter: int) -> tuple[list[int], int]:
     ConfigError
         The token is not of this tokeniser, or does not fit on the grid.
     """
+    pitches, duration_quarter = read_token(token)
+    duration = duration_quarter * steps_per_quarter
+    if duration.denominator != 1 or duration < 1:
+        raise _not_a_token(f"{token!r} on a grid of {steps_per_quarter} steps per quarter")
+    return pitches, int(duration)
+
+
+def read_token(token: str) -> tuple[list[int], Fraction]:
+    """Pitches (none for a rest) and duration in quarter notes of a token.
+
+    Raises
+    ------
+    ConfigError
+        The token is not of this tokeniser.
+    """
     try:
         name, duration_text = token.split(":")
-        duration = Fraction(duration_text) * steps_per_quarter
+        duration_quarter = Fraction(duration_text)
         kind, _, pitch_text = name.partition("_")
         pitches = [int(p) for p in pitch_text.split(".")] if kind in (PITCH, CHORD) else []
-        if duration.denominator != 1 or duration < 1 or (not pitches and name != REST):
+        if not pitches and name != REST:
             raise ValueError
     except ValueError:
-        raise ConfigError(
-            f"not a note token: {token!r} on a grid of {steps_per_quarter} steps per quarter",
-            remedy="tokens look like Pitch_60:1/2, Chord_60.64.67:1 or Rest:3/2",
-        ) from None
-    return pitches, int(duration)
+        raise _not_a_token(repr(token)) from None
+    return pitches, duration_quarter
+
+
+def _not_a_token(received: str) -> ConfigError:
+    return ConfigError(
+        f"not a note token: {received}",
+        remedy="tokens look like Pitch_60:1/2, Chord_60.64.67:1 or Rest:3/2",
+    )
 
 
 def transpose_token(token: str, semitones: int) -> str | None:
@@ -131,20 +150,21 @@ def transpose_token(token: str, semitones: int) -> str | None:
     if not pitch_text:
         return token
     pitches = [int(p) + semitones for p in pitch_text.split(".")]
-    if min(pitches) < 0 or max(pitches) > _MAX_PITCH:
+    if min(pitches) < 0 or max(pitches) > MAX_PITCH:
         return None
     return f"{kind}_{'.'.join(map(str, pitches))}:{duration}"
 
 
 @lru_cache(maxsize=1 << 16)  # music repeats itself, and fractions are slow
-def _note_token(pitches: tuple[int, ...], duration_step: int, steps_per_quarter: int) -> str:
+def make_token(pitches: tuple[int, ...], duration_step: int, steps_per_quarter: int) -> str:
+    """The token of notes that begin together; of a rest where there are none."""
     different = sorted(set(pitches))
-    kind = PITCH if len(different) == 1 else CHORD
-    duration = Fraction(duration_step, steps_per_quarter)
-    return f"{kind}_{'.'.join(map(str, different))}:{duration}"
+    kind = (REST, PITCH, CHORD)[min(len(different), 2)]
+    name = f"{kind}_{'.'.join(map(str, different))}" if different else kind
+    return f"{name}:{Fraction(duration_step, steps_per_quarter)}"
 
 
 def _rests(n_steps: int, longest: int, steps_per_quarter: int) -> list[str]:
     whole, remainder = divmod(n_steps, longest)
     lengths = [longest] * whole + ([remainder] if remainder else [])
-    return [f"{REST}:{Fraction(length, steps_per_quarter)}" for length in lengths]
+    return [make_token((), length, steps_per_quarter) for length in lengths]

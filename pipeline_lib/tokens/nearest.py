@@ -1,0 +1,107 @@
+"""Which known tokens are nearest to one that the vocabulary lacks.
+
+Distances are in semitones:
+
+- Between notes, the interval. Between chords, the sum of the intervals between their voices, from the highest
+  down; where one has more voices, each that is left over is compared with the other's lowest.
+- Half a semitone for each factor of two between the durations. A wrong pitch spoils a melody or a harmony, a note
+  that is held longer does not; so another duration is taken before another pitch, up to a factor of four.
+
+A rest is near to rests only. A note is nearer to any note than to a chord, a chord nearer to any chord than to a
+note; note and chord are compared by the chord's highest note, which carries the melody. Of equally near tokens
+the one of the smaller id comes first: it is the more frequent one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline_lib.tokens.note_tokens import read_token
+from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, Vocabulary
+
+_SEMITONES_PER_DOUBLING = 0.5
+_DECIMALS = 9
+"""Distances that are equal but for the rounding of logarithms are equal."""
+
+_CHORD_VOICES = 2
+"""As many voices or more."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Notes:
+    """The known tokens as numbers, one row each.
+
+    Parameters
+    ----------
+    voices : int64 array, shape (n_tokens, most_voices)
+        Pitches from the highest down; the lowest fills the row. 0 for rests.
+    n_voices : int64 array, shape (n_tokens,)
+        0 for rests.
+    log2_duration : float64 array, shape (n_tokens,)
+    """
+
+    voices: NDArray[np.int64]
+    n_voices: NDArray[np.int64]
+    log2_duration: NDArray[np.float64]
+
+
+def nearest_tokens(token: str, vocabulary: Vocabulary, n_tokens: int) -> list[str]:
+    """Known tokens that stand for a rest, or for notes, as this one does: the nearest first.
+
+    Parameters
+    ----------
+    token : str
+        A token of notes or a rest.
+    vocabulary : Vocabulary
+    n_tokens : int
+        At most so many; fewer where there are not as many.
+    """
+    known = _known_notes(vocabulary)
+    pitches, duration_quarter = read_token(token)
+    n_voices = len(pitches)
+    same_kind = _kind(known.n_voices) == _kind(n_voices)
+    n_compared = np.where(same_kind, np.maximum(known.n_voices, n_voices), 1)
+    intervals = _intervals(known, pitches, n_compared)
+    doublings = np.abs(known.log2_duration - math.log2(duration_quarter))
+    distance = (intervals + _SEMITONES_PER_DOUBLING * doublings).round(_DECIMALS)
+    order = np.lexsort((distance, ~same_kind))  # stable: ties stay in the order of ids
+    alike = (known.n_voices[order] == 0) == (n_voices == 0)
+    return vocabulary.decode((order[alike][:n_tokens] + len(SPECIAL_TOKENS)).tolist())
+
+
+@lru_cache(maxsize=1)
+def _known_notes(vocabulary: Vocabulary) -> _Notes:
+    known = [read_token(token) for token in vocabulary.tokens[len(SPECIAL_TOKENS) :]]
+    n_voices = np.array([len(pitches) for pitches, _ in known], np.int64)
+    width = int(n_voices.max(initial=1))
+    voices = np.array([_from_the_top(pitches, width) for pitches, _ in known], np.int64)
+    log2_duration = np.array([math.log2(duration) for _, duration in known])
+    return _Notes(voices.reshape(-1, width), n_voices, log2_duration)
+
+
+def _from_the_top(pitches: list[int], width: int) -> list[int]:
+    voices = sorted(pitches, reverse=True) or [0]
+    return voices + voices[-1:] * (width - len(voices))
+
+
+def _kind(n_voices: NDArray[np.int64] | int) -> NDArray[np.int64]:
+    """Rest, note or chord."""
+    return np.minimum(n_voices, _CHORD_VOICES)
+
+
+def _intervals(
+    known: _Notes, pitches: list[int], n_compared: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Semitones between each known token and these pitches, over so many voices from the top."""
+    known_width = known.voices.shape[1]
+    width = max(known_width, len(pitches))
+    column = np.arange(width)
+    voices = known.voices[:, np.minimum(column, known_width - 1)]
+    intervals = np.abs(voices - _from_the_top(pitches, width))
+    total: NDArray[np.int64] = np.where(column < n_compared[:, None], intervals, 0).sum(axis=1)
+    return total
