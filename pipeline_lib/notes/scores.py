@@ -55,7 +55,6 @@ _SHARED_LINE = re.compile(r"%abc-|%%|[A-JL-WYZ]:")
 """What holds for every tune: the version (which decides how far an accidental reaches), directives, and all
 fields but `K:`, which ends the header of a tune, and `X:`, which begins one."""
 _ABC_PARAGRAPH = re.compile(r"^%|^[ \t]*[A-Za-z]:|\|", re.MULTILINE)
-_TEXT_FORMATS = {".abc": "abc", ".krn": "humdrum"}
 _XML_MARK = rb"<score-(partwise|timewise)"
 _MARKS = {
     ".abc": rb"(^|[\r\n])K:",
@@ -191,14 +190,31 @@ def _read_tune(text: str) -> ParsedPiece | RejectedFile:
 def _parse(data: bytes, suffix: str) -> Any:
     from music21 import converter
 
-    if suffix in _TEXT_FORMATS:
-        text = _abc_text(data) if suffix == ".abc" else _decoded(data)
-        return converter.parseData(text, format=_TEXT_FORMATS[suffix])
+    if suffix == ".abc":
+        return _parse_abc(_abc_text(data))
+    if suffix == ".krn":
+        return converter.parseData(_decoded(data), format="humdrum")
     with tempfile.TemporaryDirectory() as folder:
         # music21 unpacks compressed scores, and heeds the encoding XML declares, only in files on disk.
         path = Path(folder) / f"score{suffix}"
         path.write_bytes(data)
         return converter.parse(path, forceSource=True, storePickle=False)
+
+
+def _parse_abc(text: str) -> Any:
+    """As music21's converter does it, but with the ties of chords, which it reads and drops."""
+    from music21 import abcFormat, note, tie
+
+    tokens = abcFormat.ABCFile().readstr(text)
+    for token in tokens.tokens:
+        if isinstance(token, abcFormat.ABCChord) and token.tie:
+            for part in token.subTokens:
+                # A chord can be made of names of pitches, which have no ties, and of notes.
+                part.pitchName = note.Note(part.pitchName)
+                part.pitchName.tie = tie.Tie(token.tie)
+    if tokens.definesReferenceNumbers():
+        return abcFormat.translate.abcToStreamOpus(tokens)
+    return abcFormat.translate.abcToStreamScore(tokens)
 
 
 def _abc_text(data: bytes) -> str:

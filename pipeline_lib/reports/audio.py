@@ -1,9 +1,9 @@
-"""Sound: notes on the grid -> a mono MP3 of even loudness.
+"""Sound: notes on the grid -> a mono MP3, WAV or OGG file of even loudness.
 
 FluidSynth plays the piano of TimGM6mb, the font that pretty_midi ships. Where the FluidSynth library is
 not installed, pretty_midi's sine waves stand in; `AudioInfo` records which it was, since a listener would
 judge the sine and not the music. All files come at -18 LUFS (ITU-R BS.1770-4), so that nobody prefers a
-sample for being loud.
+sample for being loud. The same notes give the same bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.reports.ogg import with_fixed_stream_number
 
 Backend = Literal["fluidsynth", "sine"]
 """FluidSynth plays a piano; sine waves need nothing but pretty_midi."""
@@ -24,7 +26,13 @@ Backend = Literal["fluidsynth", "sine"]
 SAMPLE_RATE_HZ = 44_100
 TARGET_LUFS = -18.0
 _PEAK_LIMIT = 0.89
-"""About -1 dBFS: an MP3 may overshoot what was encoded."""
+"""About -1 dBFS: MP3 and Vorbis may overshoot what was encoded."""
+_FORMATS = {
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+    ".wav": ("WAV", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+}
+"""Names that soundfile has for the formats and encodings of files."""
 _RELEASE_SEC = 1.0
 _SHORTEST_SEC = 0.5
 """Loudness is measured in blocks of 0.4 s."""
@@ -54,27 +62,48 @@ class AudioInfo:
 
 
 def render_audio(notes: GridNotes, path: Path, backend: Backend) -> AudioInfo:
-    """Play a piece on a piano.
+    """Play a piece on a piano, into a file of the format that its suffix says.
 
     Parameters
     ----------
     notes : GridNotes
         Timed by its ``tempo_qpm``.
     path : Path
-        The ``.mp3`` file to write: mono, 44.1 kHz.
+        The ``.mp3``, ``.wav`` (16 bits) or ``.ogg`` (Vorbis) file to write: mono, 44.1 kHz.
     backend : {"fluidsynth", "sine"}
         What makes the sound: see `available_backend`.
-    """
-    import soundfile
 
+    Raises
+    ------
+    ConfigError
+        The suffix is none of these.
+    """
+    if path.suffix.lower() not in _FORMATS:
+        raise ConfigError(
+            f"sound cannot be written as {path.suffix!r}",
+            path=path,
+            remedy=f"choose a name that ends in one of {', '.join(_FORMATS)}",
+        )
     sound, loudness_lufs = _at_target_loudness(_synthesise(notes, backend))
-    soundfile.write(path, sound, SAMPLE_RATE_HZ, format="MP3")
+    _write(sound, path)
     return AudioInfo(
         backend=backend,
         font=_FONT if backend == "fluidsynth" else None,
         duration_sec=len(sound) / SAMPLE_RATE_HZ,
         loudness_lufs=loudness_lufs,
     )
+
+
+def _write(sound: NDArray[np.float64], path: Path) -> None:
+    import soundfile
+
+    kind, encoding = _FORMATS[path.suffix.lower()]
+    with soundfile.SoundFile(path, "w", SAMPLE_RATE_HZ, 1, encoding, format=kind) as file:
+        # A second at a time: libsndfile crashes when it encodes minutes of Vorbis in one call.
+        for start in range(0, len(sound), SAMPLE_RATE_HZ):
+            file.write(sound[start : start + SAMPLE_RATE_HZ])
+    if kind == "OGG":
+        path.write_bytes(with_fixed_stream_number(path.read_bytes()))
 
 
 def available_backend() -> Backend:

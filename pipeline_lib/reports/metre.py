@@ -55,6 +55,8 @@ class Value:
         Whether the note before or after it is the same note going on.
     opens_tuplet, closes_tuplet : bool
         Whether a triplet begins or ends here.
+    in_tuplet : bool
+        Whether it is part of a triplet.
     """
 
     start: int
@@ -64,6 +66,18 @@ class Value:
     tied_to: bool = False
     opens_tuplet: bool = False
     closes_tuplet: bool = False
+    in_tuplet: bool = False
+
+    @property
+    def written_length(self) -> int:
+        """Ticks that its note has outside of a triplet."""
+        return self.length * 3 // 2 if self.in_tuplet else self.length
+
+    @property
+    def n_flags(self) -> int:
+        """Flags of its note when it stands alone; 0 for rests and from the quarter up."""
+        shorter = (12, 6, 3) if self.pitches else ()
+        return sum(self.written_length < 2 * plain for plain in shorter)
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,10 @@ class Metre:
         """Ticks in a beat: a dotted note in compound metres."""
         unit = max(DUPLE, TICKS_PER_QUARTER * 4 // self.denominator)
         return 3 * unit if self.is_compound else unit
+
+    def beats_per_minute(self, tempo_qpm: float) -> int:
+        """A tempo as a metronome mark gives it: in beats, not in quarters."""
+        return round(tempo_qpm * TICKS_PER_QUARTER / self.beat)
 
     @cached_property
     def levels(self) -> tuple[int, ...]:
@@ -144,6 +162,7 @@ class Metre:
                         tied_to=bool(event.pitches) and piece_end < event.end,
                         opens_tuplet=tuplet is not None and piece_start == tuplet[0],
                         closes_tuplet=tuplet is not None and piece_end == tuplet[1],
+                        in_tuplet=tuplet is not None,
                     )
                 )
         return values

@@ -7,7 +7,7 @@ What a score can and cannot show:
 - Each quarter note is divided into thirty-seconds or into triplet sixteenths, whichever fits its onsets
   better, and times in between are rounded. So a score of unquantised notes is close, not exact; MIDI and
   audio are exact.
-- Notes are spelled on the line of fifths, within the twelve names nearest to the key.
+- Notes are spelled to the key, stated or estimated: see `spelling`.
 - No dates, no software versions: the same notes give the same bytes.
 
 music21 takes seconds to import and is imported when the first score is written.
@@ -22,16 +22,21 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.notes.piece import key_sharps
 from pipeline_lib.reports.beams import beams
 from pipeline_lib.reports.metre import TICKS_PER_QUARTER, Event, Metre, Value
 from pipeline_lib.reports.rounding import notated_events
+from pipeline_lib.reports.spelling import (
+    Accidentals,
+    PitchName,
+    key_of,
+    n_sharps,
+    one_octave,
+    spelled,
+)
 
 _GRAND_STAFF_BELOW, _GRAND_STAFF_ABOVE = 52, 64
 """Two staves when the pitches reach below E3 and above E4."""
 _MIDDLE_C = 60
-_FIFTHS = "FCGDAEB"
-_FLAGS = {"eighth": 1, "16th": 2, "32nd": 3}
 
 
 def write_musicxml(notes: GridNotes, path: Path, *, title: str) -> None:
@@ -40,7 +45,7 @@ def write_musicxml(notes: GridNotes, path: Path, *, title: str) -> None:
     Parameters
     ----------
     notes : GridNotes
-        Barred by its time signature; spelled by its key, or by music21's estimate where it has none.
+        Barred by its time signature; spelled by its key, or by an estimate where it has none.
     path : Path
         A ``.musicxml`` file.
     title : str
@@ -66,21 +71,21 @@ def _parts(notes: GridNotes, metre: Metre) -> Iterator[Any]:
     from music21 import clef
 
     events = notated_events(notes, metre)
-    n_sharps = _n_sharps(notes)
+    piece_key = key_of(notes)
     pitches = sorted(pitch for event in events for pitch in event.pitches)
     if pitches and pitches[0] < _GRAND_STAFF_BELOW and pitches[-1] > _GRAND_STAFF_ABOVE:
         upper = [event.within(_MIDDLE_C, 127) for event in events]
         lower = [event.within(0, _MIDDLE_C - 1) for event in events]
-        yield _part("P1", upper, clef.TrebleClef(), n_sharps, notes, metre)
-        yield _part("P2", lower, clef.BassClef(), n_sharps, notes, metre)
+        yield _part("P1", upper, clef.TrebleClef(), piece_key, notes, metre)
+        yield _part("P2", lower, clef.BassClef(), piece_key, notes, metre)
     else:
         is_low = bool(pitches) and pitches[len(pitches) // 2] < _MIDDLE_C - 3
         sign = clef.BassClef() if is_low else clef.TrebleClef()
-        yield _part("P1", events, sign, n_sharps, notes, metre)
+        yield _part("P1", events, sign, piece_key, notes, metre)
 
 
 def _part(
-    name: str, events: list[Event], sign: Any, n_sharps: int, notes: GridNotes, metre: Metre
+    name: str, events: list[Event], sign: Any, piece_key: str, notes: GridNotes, metre: Metre
 ) -> Any:
     from music21 import bar, key, meter, stream
 
@@ -90,23 +95,25 @@ def _part(
         measure = stream.Measure(number=number)
         if number == 1:
             measure.append(
-                [sign, key.KeySignature(n_sharps), meter.TimeSignature(notes.time_signature)]
+                [
+                    sign,
+                    key.KeySignature(n_sharps(piece_key)),
+                    meter.TimeSignature(notes.time_signature),
+                ]
             )
             if name == "P1":
                 measure.insert(0, _tempo(notes.tempo_qpm, metre))
-        measure.append(_elements(values, n_sharps, metre))
+        measure.append(_elements(values, piece_key, metre))
         part.append(measure)
     part.getElementsByClass(stream.Measure).last().rightBarline = bar.Barline("final")
     return part
 
 
-def _elements(values: list[Value], n_sharps: int, metre: Metre) -> list[Any]:
+def _elements(values: list[Value], piece_key: str, metre: Metre) -> list[Any]:
     """The notes, chords and rests of a bar."""
-    elements = [_element(value, n_sharps) for value in values]
-    in_force: dict[str, float] = {}
-    for element, value in zip(elements, values, strict=True):
-        _show_accidentals(element, value, n_sharps, in_force)
-    n_flags = [0 if e.isRest else _FLAGS.get(e.duration.type, 0) for e in elements]
+    accidentals = Accidentals(piece_key, one_octave)
+    elements = [_element(value, piece_key, accidentals) for value in values]
+    n_flags = [value.n_flags for value in values]
     for element, kinds in zip(elements, beams(values, n_flags, metre), strict=True):
         for kind in kinds:
             element.beams.append(*kind.split())
@@ -128,13 +135,16 @@ def _tempo(tempo_qpm: float, metre: Metre) -> Any:
     from music21 import duration, tempo
 
     beat = duration.Duration(Fraction(metre.beat, TICKS_PER_QUARTER))
-    return tempo.MetronomeMark(referent=beat, number=round(tempo_qpm / float(beat.quarterLength)))
+    return tempo.MetronomeMark(referent=beat, number=metre.beats_per_minute(tempo_qpm))
 
 
-def _element(value: Value, n_sharps: int) -> Any:
+def _element(value: Value, piece_key: str, accidentals: Accidentals) -> Any:
     from music21 import chord, duration, note, tie
 
-    pitches = [_spelled(pitch, n_sharps) for pitch in value.pitches]
+    pitches = [
+        _pitch(spelled(pitch, piece_key), accidentals, is_tied=value.tied_from)
+        for pitch in value.pitches
+    ]
     element: Any
     if not pitches:
         element = note.Rest()
@@ -152,46 +162,15 @@ def _element(value: Value, n_sharps: int) -> Any:
     return element
 
 
-def _spelled(pitch: int, n_sharps: int) -> Any:
-    """Pitch with its name in a key: the twelve names around the key on the line of fifths.
+def _pitch(name: PitchName, accidentals: Accidentals, *, is_tied: bool) -> Any:
+    """Prints its accidental where it needs one; a note that is tied to prints none."""
+    from music21 import pitch
 
-    In C these run from E flat to G sharp; each sharp moves them by a fifth.
-    """
-    from music21 import pitch as m21_pitch
-
-    # F C G D A E B are -1 .. 5; pitch class p is at 7 p, modulo 12.
-    lowest = n_sharps - 3
-    fifths = lowest + (7 * pitch - lowest) % 12
-    alter, letter = divmod(fifths + 1, 7)
-    octave = (pitch - alter) // 12 - 1
-    return m21_pitch.Pitch(step=_FIFTHS[letter], accidental=float(alter), octave=octave)
-
-
-def _show_accidentals(
-    element: Any, value: Value, n_sharps: int, in_force: dict[str, float]
-) -> None:
-    """Print the accidentals that neither the key nor the bar so far (``in_force``) implies."""
-    for pitch in element.pitches:
-        key_alter = (n_sharps + 6 - _FIFTHS.index(pitch.step)) // 7
-        is_new = pitch.alter != in_force.get(pitch.step + str(pitch.octave), key_alter)
-        if is_new and not value.tied_from:
-            in_force[pitch.step + str(pitch.octave)] = pitch.alter
-        if is_new and pitch.accidental is None:
-            pitch.accidental = "natural"
-        if pitch.accidental is not None:
-            pitch.accidental.displayStatus = is_new and not value.tied_from
-
-
-def _n_sharps(notes: GridNotes) -> int:
-    """Sharps of the key signature, flats negative; estimated where the piece states no key."""
-    if notes.key_signature is not None:
-        return key_sharps(notes.key_signature)[0]
-    from music21 import note, stream
-
-    melody = stream.Stream()
-    for pitch, duration in zip(notes.pitch.tolist(), notes.duration_step.tolist(), strict=True):
-        melody.append(note.Note(pitch, quarterLength=duration / notes.steps_per_quarter))
-    return int(melody.analyze("key").sharps) if len(notes) else 0
+    is_shown = not is_tied and accidentals.needs(name)
+    accidental = pitch.Accidental(name.alter) if name.alter or is_shown else None
+    if accidental is not None:
+        accidental.displayStatus = is_shown
+    return pitch.Pitch(step=name.letter, accidental=accidental, octave=name.octave)
 
 
 def _brace(parts: list[Any]) -> list[Any]:

@@ -100,6 +100,15 @@ def test_ties_merge_and_grace_notes_are_dropped() -> None:
     assert len(piece) == 5
 
 
+def test_tied_chords_become_one_chord() -> None:
+    piece = read_score(abc("C[EG]- | [EG]2- | [EG][EG] |]"), ".abc")
+    assert quarters(piece) == [
+        (0, 1, 60),
+        *[(1, 4, pitch) for pitch in (64, 67)],
+        *[(5, 1, pitch) for pitch in (64, 67)],
+    ]
+
+
 def test_chords_sound_and_chord_symbols_do_not() -> None:
     piece = read_score(abc('"Am"[CE]D | EF | GA |]'), ".abc")
     assert quarters(piece)[:3] == [(0, 1, 60), (0, 1, 64), (1, 1, 62)]

@@ -1,0 +1,93 @@
+"""How pitches are spelled: their names in a key, and the accidentals that these need.
+
+Notes are spelled on the line of fifths (F C G D A E B, each with sharps to its right and flats to its left),
+within the twelve names nearest to the key. A piece that states no key gets the one that fits its notes best,
+see `pipeline_lib.notes.keys`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.notes.keys import estimate_key
+from pipeline_lib.notes.piece import key_sharps
+
+_FIFTHS = "FCGDAEB"
+_WITHOUT_NOTES = "C major"
+
+
+class PitchName(NamedTuple):
+    """A pitch as it is written.
+
+    Parameters
+    ----------
+    letter : str
+        "A" to "G".
+    alter : int
+        Sharps; flats are negative.
+    octave : int
+        Of the letter: B sharp 3 sounds as C 4, which is middle C.
+    """
+
+    letter: str
+    alter: int
+    octave: int
+
+
+def key_of(notes: GridNotes) -> str:
+    """The key that a piece states, or else the estimate."""
+    if notes.key_signature is not None:
+        return notes.key_signature
+    return estimate_key(notes.pitch, notes.duration_step).name if len(notes) else _WITHOUT_NOTES
+
+
+def n_sharps(key: str) -> int:
+    """Sharps of a key's signature, flats negative."""
+    return key_sharps(key)[0]
+
+
+def spelled(pitch: int, key: str) -> PitchName:
+    """Name of a pitch: the one of the twelve names around the key.
+
+    In C these run from E flat to G sharp; each sharp moves them by a fifth.
+    """
+    # F C G D A E B are -1 .. 5; pitch class p is at 7 p, modulo 12.
+    lowest = n_sharps(key) - 3
+    fifths = lowest + (7 * pitch - lowest) % 12
+    alter, letter = divmod(fifths + 1, 7)
+    return PitchName(_FIFTHS[letter], alter, (pitch - alter) // 12 - 1)
+
+
+class Accidentals:
+    """The accidentals of one bar: what neither the key nor the bar so far implies.
+
+    Parameters
+    ----------
+    key : str
+    reach : callable
+        What an accidental holds for, as a part of the name: its letter in one octave, or in all.
+    """
+
+    def __init__(self, key: str, reach: Callable[[PitchName], object]) -> None:
+        self._n_sharps = n_sharps(key)
+        self._reach = reach
+        self._in_force: dict[object, int] = {}
+
+    def needs(self, name: PitchName) -> bool:
+        """Whether a note needs its accidental, which then holds to the end of the bar."""
+        of_key = (self._n_sharps + 6 - _FIFTHS.index(name.letter)) // 7
+        is_new = name.alter != self._in_force.get(self._reach(name), of_key)
+        self._in_force[self._reach(name)] = name.alter
+        return is_new
+
+
+def one_octave(name: PitchName) -> object:
+    """Reach of accidentals in print."""
+    return name.letter, name.octave
+
+
+def all_octaves(name: PitchName) -> object:
+    """Reach of accidentals in ABC 2.1."""
+    return name.letter
