@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import signal
 import sys
 import time
@@ -27,6 +28,8 @@ app = App(
 
 _SETTINGS = Group("Settings", help="What is not set keeps the preset's value.")
 
+_SAMPLING = Group("Sampling", help="Off, or as in brackets, where not given.")
+
 DEFAULT_CORPUS = "ryans-mammoth"
 """As in `pipeline_lib.presets`, which `--help` must not wait for; a test compares them."""
 
@@ -38,6 +41,10 @@ Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON fo
 
 def _setting(help_text: str, name: str | None = None) -> Parameter:
     return Parameter(name=name, group=_SETTINGS, negative_iterable=(), help=help_text)
+
+
+def _sampling(help_text: str, name: str | None = None) -> Parameter:
+    return Parameter(name=name, group=_SAMPLING, negative=(), negative_iterable=(), help=help_text)
 
 
 Assignments = Annotated[
@@ -202,6 +209,126 @@ def plan(
         _print_json({"stages": [asdict(call) for call in calls]})
     else:
         print_plan(make_console(), calls)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Sampling:
+    """How notes are drawn and what they must keep to; what is not given is off."""
+
+    temperatures: Annotated[
+        tuple[float, ...],
+        _sampling(
+            "Lower is safer, 0 takes the likeliest; several: a set of samples for each (1.0).",
+            "--temperature",
+        ),
+    ] = ()
+    top_k: Annotated[int | None, _sampling("Draw from so many of the likeliest tokens.")] = None
+    top_p: Annotated[
+        float | None, _sampling("Draw from the likeliest that together have this probability.")
+    ] = None
+    min_p: Annotated[
+        float | None,
+        _sampling("Draw from those with this share of the likeliest one's probability."),
+    ] = None
+    repetition_penalty: Annotated[
+        float | None, _sampling("Above 1: recent notes become less likely.")
+    ] = None
+    beam_width: Annotated[
+        int | None, _sampling("Search for the likeliest piece among so many; nothing is drawn.")
+    ] = None
+    length: Annotated[int | None, _sampling("New notes, chords and rests at most (160).")] = None
+    bars: Annotated[int | None, _sampling("Exact length in bars, with the prompt.")] = None
+    seconds: Annotated[float | None, _sampling("Exact length in seconds, with the prompt.")] = None
+    key: Annotated[
+        str | None, _sampling("Only notes of this key: 'G major', or 'prompt' for the prompt's.")
+    ] = None
+    pitches: Annotated[
+        str | None, _sampling("Only notes from one to the other: C4-C6.", "--range")
+    ] = None
+    end_on_tonic: Annotated[
+        bool, _sampling("End with the tonic at the last bar line (with --bars).")
+    ] = False
+    seed: Annotated[int | None, _sampling("Another seed, other music (0).")] = None
+
+    def settings(self) -> dict[str, Any]:
+        """Settings by dotted name, but for the temperatures."""
+        given = {
+            name: value
+            for name, value in vars(self).items()
+            if name not in ("temperatures", "pitches") and value is not None
+        }
+        if self.pitches is not None:
+            given["min_pitch"], given["max_pitch"] = _parse_range(self.pitches)
+        return {f"generate.{name}": value for name, value in given.items()}
+
+
+_DEFAULT_SAMPLING = Sampling()
+
+
+@app.command
+def generate(
+    *,
+    run: Annotated[
+        str,
+        Parameter(help="'latest' (the best of the last experiment), a run's name, or its folder."),
+    ] = "latest",
+    out: Annotated[Path, Parameter(help="Folder to write to.")] = Path("new-music"),
+    n: Annotated[int, Parameter(help="Samples for each temperature.")] = 4,
+    prompt: Annotated[
+        str | None, Parameter(help="As for run: random, window, none, a file, or notes.")
+    ] = None,
+    nearest: Annotated[
+        bool,
+        Parameter(negative=(), help="Take the nearest known notes for those that are not known."),
+    ] = False,
+    formats: Annotated[
+        tuple[Literal["mid", "musicxml", "abc", "mp3", "wav", "ogg", "png"], ...],
+        Parameter(
+            name="--format", negative_iterable=(), help="What to write; all but wav and ogg."
+        ),
+    ] = ("mid", "musicxml", "abc", "mp3", "png"),
+    sampling: Sampling = _DEFAULT_SAMPLING,
+    artifacts: Artifacts = DEFAULT_ARTIFACTS,
+    as_json: Json = False,
+) -> None:
+    """Write new music with a finished run: as files to play, to read, to hear and to look at.
+
+    Every sample comes with a JSON file of all that decided it; samples.parquet and explanations.parquet hold the
+    samples, and for each new note its probability, surprise, and the likeliest others.
+    """
+    from flows.generation import generate_music
+    from flows.summaries import print_new_music
+    from flows.terminal import make_console
+    from pipeline_lib.presets import build_config
+
+    settings = {**sampling.settings(), "generate.n_samples": n, "prompts.nearest": nearest}
+    if prompt is not None:
+        settings["prompts.source"] = prompt
+    config = build_config(settings=settings)
+    configs = [
+        build_config(settings={**settings, "generate.temperature": temperature}).generate
+        for temperature in sampling.temperatures
+    ]
+    music = generate_music(
+        run, artifacts, out, formats, config.prompts, configs or [config.generate]
+    )
+    if as_json:
+        _print_json(asdict(music))
+    else:
+        print_new_music(make_console(), music)
+
+
+def _parse_range(text: str) -> tuple[int, int]:
+    from pipeline_lib.tokens.typed_notes import parse_pitch
+
+    ends = re.fullmatch(r"(.+\d)-(.+)", text)
+    try:
+        if ends is None:
+            raise ValueError("it has no lowest and highest note")
+        return parse_pitch(ends[1]), parse_pitch(ends[2])
+    except ValueError as error:
+        raise ConfigError(f"--range {text!r}: {error}", remedy="write it as C4-C6") from None
 
 
 @app.command

@@ -15,6 +15,7 @@ from pipeline_lib.notes.table import DuplicateKind
 if TYPE_CHECKING:
     from flows.checks import Check
     from flows.execution import PlannedCall
+    from flows.generation import NewMusic
     from flows.inspection import Inspection
     from flows.journal import Journal
     from flows.running import Ingestion
@@ -23,6 +24,9 @@ _MUCH_UNKNOWN = 0.05
 """Share of test targets left out above which a reader is warned; the report uses the same."""
 
 _MOST_REJECTS = 20
+_MOST_LETTERS = 32
+
+_ENDINGS = {"model": "the model", "asked": "length asked for", "limit": "most tokens"}
 
 _COLOURS = {
     "ran": "cyan",
@@ -80,6 +84,30 @@ def print_ingestion(console: Console, outcome: Ingestion) -> None:
     work = f"{outcome.n_ran} stage calls ran, {outcome.n_cached} cached"
     console.print(f"\n{work}, in {outcome.seconds:.1f} s.")
     console.print(f"Pieces: {outcome.pieces}", soft_wrap=True, markup=False)
+
+
+def print_new_music(console: Console, music: NewMusic) -> None:
+    """What was composed, and where it is."""
+    table = Table(title=f"New music by {music.run}", title_justify="left")
+    for name in ("sample", "continues", "notes", "bars", "seconds", "bits per token", "ended by"):
+        is_number = name not in ("sample", "continues", "ended by")
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=name == "sample")
+    for sample in music.samples:
+        table.add_row(
+            sample.name,
+            escape(_shortened(sample.prompt)),
+            f"{sample.n_notes}",
+            f"{sample.n_bars:.1f}",
+            f"{sample.duration_sec:.1f}",
+            f"{sample.mean_surprise_bit:.2f}",
+            _ENDINGS[sample.ended_by],
+        )
+    console.print(table)
+    console.print(f"\nWritten to {music.folder}", soft_wrap=True, markup=False)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_LETTERS else text[: _MOST_LETTERS - 1] + "…"
 
 
 def _ingestion_rows(outcome: Ingestion) -> Iterator[tuple[str, str, str]]:

@@ -13,11 +13,12 @@ from pipeline_lib.evaluation.metrics import (
     measure_set,
     summarise,
 )
+from pipeline_lib.generation.samples import samples_from_table
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus
 from tasks.encode import load_corpus
-from tasks.generate import samples_of
+from tasks.generate import SAMPLES_NAME
 from tasks.stages import stage
 
 GENERATED, CORPUS = "generated", "corpus"
@@ -39,9 +40,12 @@ def evaluate(
     every test piece: ``length`` tokens after the first ``prompt_length``.
     """
     corpus = load_corpus(draft.store, tokens)
-    table = draft.store.read_table(samples, "samples.parquet")
+    table = draft.store.read_table(samples, SAMPLES_NAME)
     sets = {
-        GENERATED: [p.continuation(added, steps_per_quarter) for p, added in samples_of(table)],
+        GENERATED: [
+            sample.prompt.continuation(sample.tokens, steps_per_quarter)
+            for sample in samples_from_table(table)
+        ],
         CORPUS: _stretches(corpus, Split.TEST, prompt_length, length, steps_per_quarter),
     }
     train = _stretches(corpus, Split.TRAIN, prompt_length, length, steps_per_quarter)

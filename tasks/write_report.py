@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import PipelineConfig
+from pipeline_lib.generation.samples import samples_from_table
 from pipeline_lib.notes.bundled import BUNDLED_CORPORA
 from pipeline_lib.notes.catalogue import count_corpus
 from pipeline_lib.notes.table import Status
@@ -29,7 +31,7 @@ from pipeline_lib.reports.content import (
 from pipeline_lib.reports.page import render_page
 from tasks.catalogue import PIECES_NAME
 from tasks.evaluate import CORPUS, GENERATED
-from tasks.generate import sample_name, samples_of
+from tasks.generate import SAMPLES_NAME, sample_name
 from tasks.score import ALONE, WITH_MEMORY
 from tasks.stages import stage
 
@@ -208,18 +210,16 @@ def _samples(
 ) -> Iterator[Sample]:
     steps = config.tokens.steps_per_quarter
     for name, artifact in zip(names, samples, strict=True):
-        table = store.read_table(artifact, "samples.parquet")
-        for n, (prompt, added) in enumerate(samples_of(table)):
+        made = samples_from_table(store.read_table(artifact, SAMPLES_NAME))
+        for n, sample in enumerate(islice(made, config.generate.n_rendered)):
             stem = sample_name(n)
-            if n == config.generate.n_rendered:
-                break
             sound = store.read_json(artifact, f"{stem}.json")
             yield Sample(
                 run=name,
                 index=n,
                 temperature=config.generate.temperature,
-                prompt_notes=len(prompt.continuation(prompt.tokens, steps)),
-                notes=prompt.continued(added, steps),
+                prompt_notes=len(sample.prompt.continued((), steps)),
+                notes=sample.notes(steps),
                 musicxml=store.path(artifact, f"{stem}.musicxml").read_text(encoding="utf-8"),
                 midi=store.path(artifact, f"{stem}.mid").read_bytes(),
                 mp3=store.path(artifact, f"{stem}.mp3").read_bytes(),

@@ -6,11 +6,10 @@ repetitive music, as it does text (Holtzman et al., 2020).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline_lib.errors import ConfigError
 from pipeline_lib.models.networks import Network
 from pipeline_lib.models.stepping import NetworkStepper
 from pipeline_lib.tokens.constraints import Constraints
@@ -24,7 +23,6 @@ def search(
     *,
     width: int,
     length: int,
-    progress: Callable[[int, int], None] = lambda step, n_steps: None,
 ) -> NDArray[np.int32]:
     """The likeliest continuation found.
 
@@ -45,6 +43,11 @@ def search(
     int32 array
         The new tokens alone. Sequences are compared by the mean log-probability of their tokens, the end
         included, so that short ones have no advantage.
+
+    Raises
+    ------
+    ConfigError
+        None of the sequences that were kept can meet the constraints.
     """
     stepper = NetworkStepper(network)
     stepper.reset(width)
@@ -74,9 +77,13 @@ def search(
         steps_left = steps_left[rows] - constraints.duration_step[token_ids]
         stepper.keep(rows)
         logits = stepper.step(token_ids.astype(np.int32))
-        progress(n + 1, length)
     if np.isfinite(log_p).any() and not constraints.has_length:
         finished.append((float(log_p.max()) / length, sequences[int(np.argmax(log_p))]))
+    if not finished:
+        raise ConfigError(
+            f"none of the {width} sequences that were kept can be ended in time",
+            remedy="search with a larger generate.beam_width",
+        )
     return max(finished, key=lambda found: found[0])[1]
 
 

@@ -23,7 +23,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         case "tensorflow":
             import tensorflow as tf
 
-            return tf.function(function, jit_compile=True)  # type: ignore[no-any-return]
+            return tf.function(function, jit_compile=True)
         case "jax":
             import jax
 

@@ -29,8 +29,7 @@ from pipeline_lib.models.memory import (
     recall,
     recall_piece,
 )
-from pipeline_lib.models.prediction import Predictor
-from pipeline_lib.models.sampling import Stepper
+from pipeline_lib.models.prediction import Predictor, Stepper
 from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 
 _ROUNDS = 100

@@ -110,7 +110,7 @@ class NgramModel:
 
 
 class NgramStepper:
-    """One token at a time, as `pipeline_lib.models.sampling.Stepper` says."""
+    """One token at a time, as `pipeline_lib.models.prediction.Stepper` says."""
 
     def __init__(self, model: NgramModel) -> None:
         self._model = model

@@ -1,4 +1,4 @@
-"""What a model has to offer to be scored; `sampling.Stepper` says what it needs to write music."""
+"""What a model has to offer: to be scored, and to write music."""
 
 from __future__ import annotations
 
@@ -32,3 +32,13 @@ class Predictor(Protocol):
         float64 array, shape (max(n_tokens - first_target, 0), vocab_size)
             Natural logarithms; row i is for the token at ``first_target + i``.
         """
+
+
+class Stepper(Protocol):
+    """A model that reads one token at a time and remembers."""
+
+    def reset(self, batch_size: int) -> None:
+        """Begin new sequences."""
+
+    def step(self, token_ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Read one token per sequence, shape (batch,); logits of the next, (batch, vocab_size)."""

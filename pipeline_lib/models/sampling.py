@@ -194,7 +194,9 @@ class _Loop:
             steps = slice(begin, begin + _STEPS_PER_CALL)
             added, *carry = self._steps(given[:, steps], uniforms[:, steps], *limits, *carry)
             tokens[:, steps] = to_numpy(added)
-            has_ended = begin + _STEPS_PER_CALL > n_given and (tokens[:, steps][:, -1] == END_ID).all()
+            has_ended = (
+                begin + _STEPS_PER_CALL > n_given and (tokens[:, steps][:, -1] == END_ID).all()
+            )
             count(n_padded - begin if has_ended else _STEPS_PER_CALL)
             if has_ended:
                 break
@@ -251,9 +253,7 @@ def _in_time(
     can_go_on = ops.take_along_axis(is_fillable, ops.maximum(left, 0), axis=1)
     in_time = ops.where(left > 0, can_go_on, ops.logical_and(left == 0, closes))
     is_end = ops.arange(duration_step.shape[0]) == END_ID
-    return ops.where(
-        steps_left[:, None] > 0, ops.logical_and(is_allowed, in_time), is_end[None, :]
-    )
+    return ops.where(steps_left[:, None] > 0, ops.logical_and(is_allowed, in_time), is_end[None, :])
 
 
 def _until_end(tokens: NDArray[np.int32]) -> NDArray[np.int32]:

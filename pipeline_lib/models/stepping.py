@@ -27,7 +27,7 @@ class _Step(keras.Model):
 
 
 class NetworkStepper:
-    """One token at a time, the state carried from step to step (see `sampling.Stepper`).
+    """One token at a time, the state carried from step to step (see `prediction.Stepper`).
 
     Parameters
     ----------
@@ -52,3 +52,7 @@ class NetworkStepper:
         logits, *self._state = self._step.predict_on_batch([token_ids, position, *self._state])
         self._position += 1
         return logits
+
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """Go on with these sequences, some perhaps several times, in this order."""
+        self._state = [np.asarray(state)[rows] for state in self._state]

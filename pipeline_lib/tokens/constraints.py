@@ -56,6 +56,12 @@ class Constraints:
     duration_step: NDArray[np.int32]
     has_length: bool
 
+    @property
+    def most_tokens(self) -> int:
+        """Tokens that the longest sequence can take, its end included, where a length is asked for."""
+        shortest = self.duration_step[self.duration_step > 0].min()
+        return int(self.steps_left.max() // shortest) + 1
+
     def of(self, rows: slice) -> Constraints:
         """Those of some sequences."""
         return Constraints(

@@ -55,7 +55,7 @@ def parse_typed_notes(text: str, steps_per_quarter: int, max_duration_quarter: i
             name, colon, duration_text = item.partition(":")
             if not colon:
                 raise ValueError("it has no colon and duration")
-            pitches = () if name == _REST else tuple(map(_pitch, name.split("+")))
+            pitches = () if name == _REST else tuple(map(parse_pitch, name.split("+")))
             duration_step = _duration_step(duration_text, steps_per_quarter, max_duration_quarter)
         except ValueError as error:
             raise ConfigError(
@@ -74,7 +74,14 @@ def typed_note(token: str) -> str:
     return f"{name}:{duration_quarter}"
 
 
-def _pitch(name: str) -> int:
+def parse_pitch(name: str) -> int:
+    """The MIDI pitch of a name and octave, such as F#4; C4 is 60.
+
+    Raises
+    ------
+    ValueError
+        It is none; says why.
+    """
     found = _NOTE.fullmatch(name)
     if not found:
         raise ValueError(f"{name!r} is no note: A to G, then #, b, ## or bb if any, then an octave")

@@ -14,10 +14,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline_lib.generation.samples import Sample
 from pipeline_lib.models.networks import Network
 from pipeline_lib.models.reading import PiecePredictor
 from pipeline_lib.tokens.note_tokens import parse_token
-from pipeline_lib.tokens.vocabulary import START_ID, Vocabulary
+from pipeline_lib.tokens.vocabulary import START, Vocabulary
 
 N_ALTERNATIVES = 3
 
@@ -46,8 +47,7 @@ beginning; alternatives are the likeliest other tokens."""
 def explain(
     network: Network,
     vocabulary: Vocabulary,
-    prompts: Sequence[NDArray[np.int32]],
-    added: Sequence[NDArray[np.int32]],
+    samples: Sequence[Sample],
     steps_per_quarter: int,
 ) -> pa.Table:
     """What the network thought of new tokens.
@@ -56,37 +56,35 @@ def explain(
     ----------
     network : Network
     vocabulary : Vocabulary
-    prompts, added : sequences of int32 arrays
-        What each sample was given, and what it added.
+    samples : sequence of Sample
+        All with prompts of one length.
     steps_per_quarter : int
 
     Returns
     -------
     pyarrow.Table
-        With `EXPLANATION_SCHEMA`; samples are numbered in order.
+        With `EXPLANATION_SCHEMA`.
     """
-    start = np.array([START_ID], np.int32)
-    pieces = [np.concatenate([start, *both]) for both in zip(prompts, added, strict=True)]
-    # All prompts are of one length; the start token stands before them.
-    n_given = len(prompts[0])
+    n_given = len(samples[0].prompt.tokens)
+    pieces = [
+        vocabulary.encode([START, *sample.prompt.tokens, *sample.tokens]) for sample in samples
+    ]
     predicted = PiecePredictor(network).log_probabilities(pieces, n_given + 1)
     rows: list[dict[str, Any]] = []
-    for sample, (log_p, piece) in enumerate(zip(predicted, pieces, strict=True)):
-        durations = [
-            parse_token(token, steps_per_quarter)[1] for token in vocabulary.decode(piece[1:])
-        ]
+    for sample, piece, log_p in zip(samples, pieces, predicted, strict=True):
+        tokens = [*sample.prompt.tokens, *sample.tokens]
+        durations = [parse_token(token, steps_per_quarter)[1] for token in tokens]
         onsets = np.cumsum([0, *durations])
-        for n, token_log_p in enumerate(log_p, start=n_given):
-            token_id = int(piece[n + 1])
-            rows.append(
-                {
-                    "sample": sample,
-                    "position": n,
-                    "onset_step": int(onsets[n]),
-                    "duration_step": durations[n],
-                    **_thought_of(token_id, token_log_p, vocabulary),
-                }
-            )
+        rows += [
+            {
+                "sample": sample.number,
+                "position": n,
+                "onset_step": int(onsets[n]),
+                "duration_step": durations[n],
+                **_thought_of(int(piece[n + 1]), of_token, vocabulary),
+            }
+            for n, of_token in enumerate(log_p, start=n_given)
+        ]
     return pa.Table.from_pylist(rows, schema=EXPLANATION_SCHEMA)
 
 

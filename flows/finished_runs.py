@@ -1,0 +1,116 @@
+"""Finding a trained network again, and what it was trained on, from its artifact's lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.journal import Journal, load_journal
+from pipeline_lib.artifacts import Artifact, ArtifactStore, read_manifest
+from pipeline_lib.config import RunConfig, SelectConfig, TokenConfig
+from pipeline_lib.errors import ArtifactError
+from pipeline_lib.tokens.corpus import TokenCorpus
+from tasks.encode import load_corpus
+
+LATEST = "latest"
+_TRAIN = "train/"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A trained network and what it was trained on.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path
+        Of its weights.
+    corpus : TokenCorpus
+    tokens : TokenConfig
+    selection : SelectConfig
+        How the corpus was tokenised, and which notes were chosen for it.
+    """
+
+    name: str
+    folder: Path
+    corpus: TokenCorpus
+    tokens: TokenConfig
+    selection: SelectConfig
+
+
+def find_run(run: str, artifacts: Path) -> FinishedRun:
+    """A finished run.
+
+    Parameters
+    ----------
+    run : str
+        Its name, such as "lstm3x128-L50-lr0.004-s0"; the path of its artifact's folder; or "latest": of the
+        last experiment's runs the one that predicts test notes best.
+    artifacts : Path
+        Folder that results are kept in.
+
+    Raises
+    ------
+    ArtifactError
+        There is none of that name, or it is damaged.
+    """
+    folder = Path(run).expanduser()
+    if not folder.is_dir():
+        folder = artifacts / _relpath(run, artifacts)
+    store = ArtifactStore(folder.parent.parent)
+    manifest = read_manifest(folder)
+    if manifest["artifact"]["kind"] != "runs":
+        raise ArtifactError(
+            f"{run} is no run, but of the kind {manifest['artifact']['kind']!r}",
+            path=folder,
+            remedy="name a folder under runs/, or a run by its name",
+        )
+    tokens = _parent(manifest, "tokens")
+    of_tokens = store.manifest(tokens)
+    of_lines = store.manifest(_parent(of_tokens, "lines"))
+    return FinishedRun(
+        RunConfig.model_validate(_parameters(manifest)["config"]).name,
+        folder,
+        load_corpus(store, tokens),
+        TokenConfig.model_validate(_parameters(of_tokens)["config"]),
+        SelectConfig.model_validate(_parameters(of_lines)["selection"]),
+    )
+
+
+def _relpath(run: str, artifacts: Path) -> str:
+    journal = load_journal(ArtifactStore(artifacts))
+    if journal is None:
+        raise ArtifactError(
+            "nothing has run here yet", path=artifacts, remedy="run `music-pipeline run` first"
+        )
+    name = _best(journal) if run == LATEST else run
+    relpath = journal.known.get(_TRAIN + name)
+    if relpath is None:
+        known = [label.removeprefix(_TRAIN) for label in journal.known if label.startswith(_TRAIN)]
+        raise ArtifactError(
+            f"there is no run {run!r}",
+            path=artifacts,
+            remedy=f"name a folder, {LATEST!r}, or one of: {', '.join(known) or '(none yet)'}",
+        )
+    return relpath
+
+
+def _best(journal: Journal) -> str:
+    """The run of the last experiment with the lowest test perplexity; the last trained, if none was scored."""
+    trained = [entry.stage for entry in journal.stages if entry.stage.startswith(_TRAIN)]
+    names = [label.removeprefix(_TRAIN) for label in trained]
+    scored = [result for result in journal.results if result["name"] in names]
+    if scored:
+        return str(min(scored, key=lambda result: float(result["test_perplexity"]))["name"])
+    return names[-1] if names else LATEST
+
+
+def _parent(manifest: Mapping[str, Any], kind: str) -> Artifact:
+    return next(Artifact(**p) for p in manifest["parent_artifacts"] if p["kind"] == kind)
+
+
+def _parameters(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    parameters: dict[str, Any] = manifest["provenance"]["parameters"]
+    return parameters
