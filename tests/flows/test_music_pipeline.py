@@ -213,3 +213,19 @@ def test_every_content_is_one_piece_however_often_it_is_there(
     assert status == {"accepted": N_TUNES, "duplicate": 2, "rejected": 3}
     table = pq.read_table(artifacts / artifact_of(first, "encode") / "pieces.parquet")
     assert table.num_rows == N_TUNES
+
+
+def test_without_a_prompt_music_is_written_from_nothing(
+    first: Journal, corpus: Path, artifacts: Path
+) -> None:
+    promptless = run(corpus, artifacts, **{"prompts.source": "none"})
+    assert promptless.state == "completed"
+    ran = {entry.stage.partition("/")[0] for entry in promptless.stages if entry.state == "ran"}
+    assert ran == {"choose_prompts", "generate", "evaluate", "write_report"}
+    prompts = pq.read_table(
+        artifacts / artifact_of(promptless, "choose_prompts") / "prompts.parquet"
+    )
+    assert prompts["tokens"].to_pylist() == [[], [], []]
+    assert set(prompts["time_signature"].to_pylist()) == {"4/4"}
+    samples = pq.read_table(artifacts / artifact_of(promptless, "generate/") / "samples.parquet")
+    assert any(samples["tokens"].to_pylist())
