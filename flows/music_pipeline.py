@@ -165,7 +165,6 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
                 f"evaluate/{p.name}",
                 tokens,
                 s,
-                config.prompts.length,
                 new.length,
                 steps,
                 config.evaluate,

@@ -29,7 +29,6 @@ def evaluate(
     draft: Draft,
     tokens: Artifact,
     samples: Artifact,
-    prompt_length: int,
     length: int,
     steps_per_quarter: int,
     config: EvaluateConfig,
@@ -37,15 +36,13 @@ def evaluate(
     """Write ``summary.parquet``, ``pieces.parquet`` (every piece's figures) and ``leaps.parquet``.
 
     Only what was added to the prompts is measured. The corpus stands beside it as the same stretch of
-    every test piece: ``length`` tokens after the first ``prompt_length``.
+    every test piece: ``length`` tokens after as many as the prompts have.
     """
     corpus = load_corpus(draft.store, tokens)
-    table = draft.store.read_table(samples, SAMPLES_NAME)
+    made = list(samples_from_table(draft.store.read_table(samples, SAMPLES_NAME)))
+    prompt_length = len(made[0].prompt.tokens)
     sets = {
-        GENERATED: [
-            sample.prompt.continuation(sample.tokens, steps_per_quarter)
-            for sample in samples_from_table(table)
-        ],
+        GENERATED: [s.prompt.continuation(s.tokens, steps_per_quarter) for s in made],
         CORPUS: _stretches(corpus, Split.TEST, prompt_length, length, steps_per_quarter),
     }
     train = _stretches(corpus, Split.TRAIN, prompt_length, length, steps_per_quarter)
