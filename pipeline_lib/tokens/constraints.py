@@ -4,7 +4,8 @@ A length in bars or seconds is met exactly, because no token is allowed from whi
 every number of steps that may be left, `Constraints.is_fillable` knows whether some tokens fill them.
 
 A key allows the notes of its scale; of minor, those of the natural scale and the raised seventh. A chord is allowed
-where all its notes are. A piece that ends on the tonic ends with a note of at least a quarter, or a chord over it.
+where all its notes are. A piece whose length is asked for ends with no rest; one that ends on the tonic ends with a
+note of at least a quarter, or a chord over it.
 """
 
 from __future__ import annotations
@@ -156,11 +157,14 @@ def _row(config: ConstraintConfig, prompt: Prompt, tokens: _Tokens, steps_per_qu
             f"{config.min_pitch} and {config.max_pitch}",
             remedy="ask for another key or a wider range",
         )
-    is_long = tokens.duration_step >= steps_per_quarter
-    closes = is_allowed & is_sounding & is_long & (tokens.lowest % _PITCH_CLASSES == tonic)
+    # With a rest behind its last note, a piece would be shorter than asked for.
+    closes = is_allowed & is_sounding
+    if config.end_on_tonic:
+        is_long = tokens.duration_step >= steps_per_quarter
+        closes &= is_long & (tokens.lowest % _PITCH_CLASSES == tonic)
     steps_left = _steps_left(config, prompt, steps_per_quarter)
     is_allowed[END_ID] = steps_left is None
-    return _Row(is_allowed, closes if config.end_on_tonic else is_allowed, steps_left or 0)
+    return _Row(is_allowed, closes, steps_left or 0)
 
 
 def _key(config: ConstraintConfig, prompt: Prompt) -> tuple[int | None, NDArray[np.bool_]]:
