@@ -2,42 +2,32 @@
 
     python -m benchmarks.training
 
-Every contestant is a process of its own; they take turns, so that a machine that slows down for a while slows all.
-Every figure is a ratio of measurements of this run. Processor seconds include system time and are measured with
-one thread each, since threads of a pool spin while they wait: on a busy machine that would count as work. Memory is
-the peak of what is resident, above what the libraries need once imported. Tokens and targets are random: what
-they are does not change the cost.
+Contestants take turns (see `benchmarks.contest`); every figure is a ratio of measurements of this run. Processor
+seconds are measured with one thread each, since threads of a pool spin while they wait: on a busy machine that
+would count as work. Tokens and targets are random: what they are does not change the cost.
 
 PyTorch is needed: ``pip install -e '.[benchmarks]'``.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
-import os
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
+
+from benchmarks.contest import Benchmark, Claim, Cost, Work, median_ratio
 
 VOCAB_SIZE = 200
 EMBEDDING_SIZE = 256
-N_REPEATS = 5
 N_CORPUS_TOKENS = 5_000_000
 N_GATHERED_BATCHES = 500
 PEAK_TFLOPS = {"H100": 494.7, "H200": 494.7, "A100": 156.0}
@@ -50,17 +40,6 @@ ONE_THREAD = {
     "TF_NUM_INTEROP_THREADS": "1",
     **NO_GPU,
 }
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One line of the table."""
-
-    what: str
-    value: float
-    unit: str
-    bound: str = ""
-    holds: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,25 +74,6 @@ TUTORIAL_FOR_TIME = Size(3, 512, 50, 64, n_windows=1_280)
 TUTORIAL_FOR_MEMORY = Size(1, 128, 50, 64, n_windows=20_000)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
-    parser.add_argument("--size", type=json.loads, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.contestant:
-        _serve(CONTESTANTS[arguments.contestant](Size(**arguments.size)))
-        return
-    table = Table(title=f"{os.cpu_count()} cores, medians of {N_REPEATS}")
-    for name in ("", "measured", "", "wanted", ""):
-        table.add_column(name, justify="right" if name == "measured" else "left")
-    for claim in _claims():
-        mark = "[green]yes[/]" if claim.holds else "[red]no[/]"
-        table.add_row(
-            claim.what, f"{claim.value:,.2f}", claim.unit, claim.bound, mark if claim.bound else ""
-        )
-    Console(width=140).print(table)
-
-
 def _claims() -> Iterator[Claim]:
     for size, wanted in PROCESSOR_SIZES.items():
         yield from _beside_others(size, wanted)
@@ -129,13 +89,13 @@ def _claims() -> Iterator[Claim]:
 
 def _beside_others(size: Size, wanted: float) -> Iterator[Claim]:
     """Tokens per processor second, and what the input pipeline takes of them."""
-    ours, torch, stock, feed = _turns(("ours", "torch", "stock", "feed"), size, ONE_THREAD)
-    ratio = _median_ratio(torch, ours)
+    ours, torch, stock, feed = BENCHMARK.turns(("ours", "torch", "stock", "feed"), size, ONE_THREAD)
+    ratio = median_ratio(torch, ours)
     rate = size.n_tokens / statistics.median(cost.processor_sec for cost in ours)
     yield Claim(f"{size}: ours", rate, "tokens per processor second")
     yield Claim("  beside PyTorch's nn.LSTM", ratio, "x", f">= {wanted}", ratio >= wanted)
-    yield Claim("  beside Keras's LSTM", _median_ratio(stock, ours), "x")
-    ratio = _median_ratio(ours, feed)
+    yield Claim("  beside Keras's LSTM", median_ratio(stock, ours), "x")
+    ratio = median_ratio(ours, feed)
     yield Claim("  batches, beside the step", ratio, "x as fast", ">= 20", ratio >= 20)
 
 
@@ -166,7 +126,7 @@ def _beside_tutorial() -> Iterator[Claim]:
 
 def _epochs(size: Size) -> tuple[Cost, Cost]:
     """An epoch of ours and of the tutorial, one after the other, with building and compiling."""
-    (ours,), (theirs,) = _turns(("epoch", "tutorial"), size, NO_GPU, n_repeats=1)
+    (ours,), (theirs,) = BENCHMARK.turns(("epoch", "tutorial"), size, NO_GPU, once=True)
     return ours, theirs
 
 
@@ -174,7 +134,7 @@ def _memory_of_feed() -> Iterator[Claim]:
     """Windows of a large corpus at every token and at every tenth, short ones and long ones."""
     sizes = {length: Size(1, 128, length, 64) for length in (25, 100)}
     dense, long, sparse = (
-        _turns((name,), size, NO_GPU, n_repeats=1)[0][0].peak_mib
+        BENCHMARK.turns((name,), size, NO_GPU, once=True)[0][0].peak_mib
         for name, size in (("dense", sizes[25]), ("dense", sizes[100]), ("sparse", sizes[25]))
     )
     for what, ratio in (
@@ -186,7 +146,7 @@ def _memory_of_feed() -> Iterator[Claim]:
 
 
 def _on_gpu(size: Size, gpu: str) -> Iterator[Claim]:
-    ours, torch = _turns(("ours", "torch"), size, {"TF_FORCE_GPU_ALLOW_GROWTH": "true"})
+    ours, torch = BENCHMARK.turns(("ours", "torch"), size, {"TF_FORCE_GPU_ALLOW_GROWTH": "true"})
     ratio = statistics.median(b.wall_sec / a.wall_sec for a, b in zip(ours, torch, strict=True))
     rate = size.n_tokens / statistics.median(cost.wall_sec for cost in ours)
     yield Claim(f"{gpu}, {size}: ours", rate, "tokens per second")
@@ -202,96 +162,6 @@ def _gpu_name() -> str | None:
     query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     names = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
     return names[0] if names else None
-
-
-# Contestants: each takes turns when told to, in a process of its own.
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Of one turn."""
-
-    processor_sec: float
-    wall_sec: float
-    peak_mib: float
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a contestant does in a turn, and how often it does so before it is measured."""
-
-    turn: Callable[[], object]
-    n_warm_up: int = 0
-    times: int = 1
-
-
-class _Contestant:
-    """A process that does its work when told to."""
-
-    def __init__(self, name: str, size: Size, environment: dict[str, str]) -> None:
-        arguments = ["--contestant", name, "--size", json.dumps(vars(size))]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.training", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
-        )
-        self._answer()
-
-    def turn(self) -> Cost:
-        assert self._process.stdin is not None
-        print("turn", file=self._process.stdin, flush=True)
-        return Cost(**self._answer())
-
-    def close(self) -> None:
-        self._process.communicate()
-
-    def _answer(self) -> dict[str, float]:
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
-
-
-def _turns(
-    names: tuple[str, ...],
-    size: Size,
-    environment: dict[str, str],
-    n_repeats: int = N_REPEATS,
-) -> list[list[Cost]]:
-    """The costs of each contestant, turn by turn."""
-    with ExitStack() as stack:
-        contestants = [
-            stack.enter_context(contextlib.closing(_Contestant(name, size, environment)))
-            for name in names
-        ]
-        rounds = [[contestant.turn() for contestant in contestants] for _ in range(n_repeats)]
-    return [list(costs) for costs in zip(*rounds, strict=True)]
-
-
-def _median_ratio(slow: list[Cost], fast: list[Cost]) -> float:
-    return statistics.median(
-        a.processor_sec / b.processor_sec for a, b in zip(slow, fast, strict=True)
-    )
-
-
-def _serve(work: Work) -> None:
-    """Answer each line of standard input with the cost of one turn."""
-    resident_mib = psutil.Process().memory_info().rss / 2**20
-    for _ in range(work.n_warm_up):
-        work.turn()
-    print("{}", flush=True)
-    for _ in sys.stdin:
-        started, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
-        for _ in range(work.times):
-            work.turn()
-        wall_sec, now = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF)
-        cost = Cost(
-            (now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime) / work.times,
-            wall_sec / work.times,
-            now.ru_maxrss / 2**10 - resident_mib,
-        )
-        print(json.dumps(vars(cost)), flush=True)
 
 
 def _ours(size: Size) -> Work:
@@ -480,17 +350,22 @@ def _tutorial_tokens(size: Size) -> NDArray[np.int32]:
     return _random_tokens(size.n_windows + size.seq_length)
 
 
-CONTESTANTS: dict[str, Callable[[Size], Work]] = {
-    "ours": _ours,
-    "stock": _stock,
-    "torch": _torch,
-    "feed": _feed,
-    "dense": _memory_at(stride=1),
-    "sparse": _memory_at(stride=10),
-    "epoch": _epoch,
-    "tutorial": _tutorial,
-}
+BENCHMARK = Benchmark(
+    "benchmarks.training",
+    {
+        "ours": _ours,
+        "stock": _stock,
+        "torch": _torch,
+        "feed": _feed,
+        "dense": _memory_at(stride=1),
+        "sparse": _memory_at(stride=10),
+        "epoch": _epoch,
+        "tutorial": _tutorial,
+    },
+    Size,
+    n_repeats=5,
+)
 
 
 if __name__ == "__main__":
-    main()
+    BENCHMARK.main(_claims)

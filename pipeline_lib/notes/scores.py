@@ -236,7 +236,9 @@ def score_to_piece(score: Any) -> ParsedPiece:
     """The notes that a `music21.stream.Score` stands for, as they are played."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        played = _expand_repeats(score).stripTies()
+        played = _expand_repeats(score)
+        _drop_natural_signs(played)
+        played = played.stripTies()
         notes = [
             (onset, index, pitch, duration)
             for index, part in enumerate(played.parts)
@@ -266,6 +268,14 @@ def _expand_repeats(score: Any) -> Any:
         return score.expandRepeats()
     except Music21Exception:
         return score
+
+
+def _drop_natural_signs(score: Any) -> None:
+    """Leave naturals without a sign: of notes tied to both sides, music21 joins those that have the same."""
+    for element in score.recurse().notes:
+        for pitch in element.pitches:
+            if pitch.accidental is not None and pitch.accidental.name == "natural":
+                pitch.accidental = None
 
 
 def _track_info(part: Any) -> TrackInfo:

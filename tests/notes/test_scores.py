@@ -109,6 +109,11 @@ def test_tied_chords_become_one_chord() -> None:
     ]
 
 
+def test_a_natural_tied_twice_is_one_note() -> None:
+    tune = abc("=F2- | F2- | F2 | CC |]", header="M:2/4\nL:1/4\nK:C\n")
+    assert quarters(read_score(tune, ".abc"))[0] == (0, 6, 65)
+
+
 def test_chords_sound_and_chord_symbols_do_not() -> None:
     piece = read_score(abc('"Am"[CE]D | EF | GA |]'), ".abc")
     assert quarters(piece)[:3] == [(0, 1, 60), (0, 1, 64), (1, 1, 62)]
