@@ -25,8 +25,12 @@ UNITS, LAYERS, SEQ_LENGTH = 256, 3, 100
 LENGTH = 255
 """New notes of each sequence; the start token makes it 256 steps."""
 TUTORIAL_LENGTH = 10
-TOKENS = ("<start>", "<end>", "<unknown>") + tuple(
-    f"Pitch_{pitch}:{duration}" for pitch in range(40, 89) for duration in ("1/2", "1", "3/2", "2")
+_DURATIONS = ("1/2", "1", "3/2", "2")
+TOKENS = (
+    "<start>",
+    "<end>",
+    "<unknown>",
+    *(f"Pitch_{pitch}:{duration}" for pitch in range(40, 89) for duration in _DURATIONS),
 )
 CPU = {"CUDA_VISIBLE_DEVICES": "-1"}
 

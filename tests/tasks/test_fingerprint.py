@@ -107,7 +107,7 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
         ("notes/duplicates.py", "def minhash(", "def minhash(_extra, ", {"select"}),
         ("evaluation/pitch.py", "def leap_rate(", "def leap_rate(_extra, ", {"evaluate"}),
         ("notes/splits.py", "_MIN_DISTINCT = 3", "_MIN_DISTINCT = 4", {"split"}),
-        ("models/sampling.py", "def choose(", "def choose(_extra, ", {"generate"}),
+        ("models/shaping.py", "def choose(", "def choose(_extra, ", {"generate"}),
         (
             "models/memory.py",
             "LONGEST_CONTEXT = 64",
