@@ -278,6 +278,9 @@ def generate(
     prompt: Annotated[
         str | None, Parameter(help="As for run: random, window, none, a file, or notes.")
     ] = None,
+    prompt_length: Annotated[
+        int | None, Parameter(help="Tokens taken from a piece or file as the prompt (16).")
+    ] = None,
     nearest: Annotated[
         bool,
         Parameter(negative=(), help="Take the nearest known notes for those that are not known."),
@@ -305,18 +308,46 @@ def generate(
     settings = {**sampling.settings(), "generate.n_samples": n, "prompts.nearest": nearest}
     if prompt is not None:
         settings["prompts.source"] = prompt
-    config = build_config(settings=settings)
-    configs = [
-        build_config(settings={**settings, "generate.temperature": temperature}).generate
-        for temperature in sampling.temperatures
-    ]
-    music = generate_music(
-        run, artifacts, out, formats, config.prompts, configs or [config.generate]
-    )
+    if prompt_length is not None:
+        settings["prompts.length"] = prompt_length
+    temperatures = list(dict.fromkeys(sampling.temperatures)) or [1.0]
+    try:
+        configs = [
+            build_config(settings={**settings, "generate.temperature": temperature})
+            for temperature in temperatures
+        ]
+    except ConfigError as error:
+        raise ConfigError(
+            _with_options(error.problem),
+            remedy="`music-pipeline generate --help` says what every option means",
+        ) from None
+    try:
+        music = generate_music(
+            run, artifacts, out, formats, configs[0].prompts, [c.generate for c in configs]
+        )
+    except ConfigError as error:
+        raise ConfigError(
+            error.problem, path=error.path, remedy=_with_options(error.remedy)
+        ) from None
     if as_json:
         _print_json(asdict(music))
     else:
         print_new_music(make_console(), music)
+
+
+_OPTIONS = {
+    "generate.n_samples": "--n",
+    "prompts.source": "--prompt",
+    "prompts.length": "--prompt-length",
+    "prompts.nearest=true": "--nearest",
+}
+
+
+def _with_options(text: str) -> str:
+    """A message about settings, as one about the options of `generate`."""
+    for setting, option in _OPTIONS.items():
+        text = text.replace(setting, option)
+    return re.sub(r"generate\.(\w+)", lambda found: "--" + found[1].replace("_", "-"), text)
 
 
 def _parse_range(text: str) -> tuple[int, int]:
@@ -326,7 +357,10 @@ def _parse_range(text: str) -> tuple[int, int]:
     try:
         if ends is None:
             raise ValueError("it has no lowest and highest note")
-        return parse_pitch(ends[1]), parse_pitch(ends[2])
+        lowest, highest = parse_pitch(ends[1]), parse_pitch(ends[2])
+        if lowest > highest:
+            raise ValueError("its first note is the higher one")
+        return lowest, highest
     except ValueError as error:
         raise ConfigError(f"--range {text!r}: {error}", remedy="write it as C4-C6") from None
 

@@ -57,7 +57,7 @@ def find_run(run: str, artifacts: Path) -> FinishedRun:
         There is none of that name, or it is damaged.
     """
     folder = Path(run).expanduser()
-    if not folder.is_dir():
+    if not run or not folder.is_dir():
         folder = artifacts / _relpath(run, artifacts)
     store = ArtifactStore(folder.parent.parent)
     manifest = read_manifest(folder)
@@ -68,6 +68,8 @@ def find_run(run: str, artifacts: Path) -> FinishedRun:
             remedy="name a folder under runs/, or a run by its name",
         )
     tokens = _parent(manifest, "tokens")
+    store.verify(Artifact(**manifest["artifact"]))
+    store.verify(tokens)
     of_tokens = store.manifest(tokens)
     of_lines = store.manifest(_parent(of_tokens, "lines"))
     return FinishedRun(

@@ -165,7 +165,9 @@ class _Writer:
             report(f"write, {label}", n + 1, len(samples))
         self._samples.append(sample_table(samples, run.name, config))
         self._explanations.append(
-            explained.add_column(0, "temperature", pa.array([config.temperature] * len(explained)))
+            explained.add_column(
+                0, "temperature", pa.array([config.temperature] * len(explained), pa.float64())
+            )
         )
 
     def finished(self) -> list[WrittenSample]:

@@ -108,7 +108,8 @@ def _describe_one(detail: Any) -> str:
         detail["input"], dict
     ):  # all settings of a section: the message says which matter
         return message
-    return f"{'.'.join(map(str, detail['loc']))} = {detail['input']!r}: {message.lower()}"
+    message = message[:1].lower() + message[1:]
+    return f"{'.'.join(map(str, detail['loc']))} = {detail['input']!r}: {message}"
 
 
 def as_command(corpus: str, config: PipelineConfig) -> str:

@@ -196,16 +196,17 @@ def _steps_left(config: ConstraintConfig, prompt: Prompt, steps_per_quarter: int
     given = decode_tokens(prompt.tokens, steps_per_quarter, time_signature=prompt.time_signature)
     used = sum(parse_token(token, steps_per_quarter)[1] for token in prompt.tokens)
     if config.bars is not None:
-        wanted, asked = config.bars * given.steps_per_bar, f"{config.bars} bars"
+        wanted = config.bars * given.steps_per_bar
+        asked = f"{config.bars} bars are" if config.bars > 1 else "1 bar is"
     elif config.seconds is not None:
         quarters = config.seconds / 60 * prompt.tempo_qpm
-        wanted, asked = round(quarters * steps_per_quarter), f"{config.seconds:g} seconds"
+        wanted, asked = round(quarters * steps_per_quarter), f"{config.seconds:g} seconds are"
     else:
         return None
     if wanted <= used:
         raise ConfigError(
             f"the prompt {prompt.source} alone lasts {used / steps_per_quarter:g} quarter notes; "
-            f"{asked} are {wanted / steps_per_quarter:g}",
+            f"{asked} {wanted / steps_per_quarter:g}",
             remedy="ask for a longer piece, or a smaller prompts.length",
         )
     return wanted - used
