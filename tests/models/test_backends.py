@@ -10,10 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from pipeline_lib.config import GenerateConfig
 from pipeline_lib.models.checkpoints import to_numpy
 from pipeline_lib.models.networks import Network
+from pipeline_lib.models.sampling import Sampler
 from pipeline_lib.models.saved import save_weights
+from pipeline_lib.tokens.constraints import constrain
+from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.vocabulary import Vocabulary
 from tests.conftest import REPOSITORY
 from tests.models.tiny_corpus import ARCHITECTURES, TOKENS, random_ids, run_config
 
@@ -26,6 +32,7 @@ from pipeline_lib.models.checkpoints import to_numpy
 from pipeline_lib.models.networks import Network
 from pipeline_lib.models.saved import load_weights
 from pipeline_lib.models.training import train_network
+from tests.models.test_backends import music_of
 from tests.models.tiny_corpus import *
 
 assert keras.backend.backend() == sys.argv[1]
@@ -35,6 +42,7 @@ for n, model in enumerate(ARCHITECTURES[2:6]):
     load_weights(network, folder / f"{n}.npz")
     ids = random_ids(3, 20)
     np.save(folder / f"{n}-{sys.argv[1]}.npy", to_numpy(network(ids, network.initial_state(3))[0]))
+    np.save(folder / f"{n}-{sys.argv[1]}-music.npy", music_of(network))
 
 
 class Stop(Exception):
@@ -60,18 +68,28 @@ for model, regime in ((ARCHITECTURES[2], "streams"), (ARCHITECTURES[4], "windows
 """
 
 
+def music_of(network: Network) -> NDArray[np.int32]:
+    """The notes of three samples, one after the other."""
+    prompts = [Prompt("none", (), "4/4", 120.0, None)] * 3
+    rules = constrain(GenerateConfig(), prompts, Vocabulary(TOKENS), steps_per_quarter=4)
+    sampler = Sampler(network, GenerateConfig(top_p=0.9, repetition_penalty=1.2))
+    given = [np.empty(0, np.int32)] * 3
+    return np.concatenate(sampler.sample(given, rules, length=20, seed=1))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_another_backend_gives_the_same_scores_and_trains_and_resumes(
+def test_another_backend_gives_the_same_scores_and_music_and_trains_and_resumes(
     backend: str, tmp_path: Path
 ) -> None:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: it is no requirement, being several gigabytes")
-    here = []
+    here, music = [], []
     for n, model in enumerate(ARCHITECTURES[2:6]):
         network = Network(run_config(model=model, seed=n), TOKENS)
         save_weights(network, tmp_path / f"{n}.npz")
         here.append(to_numpy(network(random_ids(3, 20), network.initial_state(3))[0]))
+        music.append(music_of(network))
     done = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, backend, str(tmp_path)],
         cwd=REPOSITORY,
@@ -83,3 +101,4 @@ def test_another_backend_gives_the_same_scores_and_trains_and_resumes(
     assert done.returncode == 0, done.stderr[-3000:]
     for n, logits in enumerate(here):
         assert np.abs(np.load(tmp_path / f"{n}-{backend}.npy") - logits).max() < 1e-4
+        assert np.load(tmp_path / f"{n}-{backend}-music.npy").tolist() == music[n].tolist()
