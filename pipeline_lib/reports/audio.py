@@ -8,7 +8,9 @@ sample for being loud. The same notes give the same bytes.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -130,10 +132,17 @@ def _synthesise(notes: GridNotes, backend: Backend) -> NDArray[np.float64]:
     length_sec = max(_SHORTEST_SEC, notes.duration_sec + _RELEASE_SEC)
     sound = np.zeros(round(length_sec * SAMPLE_RATE_HZ))
     if len(notes):
+        _seed_dither()
         play = midi.fluidsynth if backend == "fluidsynth" else midi.synthesize
         played = play(fs=SAMPLE_RATE_HZ)[: len(sound)]
         sound[: len(played)] = played
     return sound
+
+
+def _seed_dither() -> None:
+    """FluidSynth draws the noise that it dithers with from C's `rand`, which TensorFlow seeds with the time."""
+    libc = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
+    libc.srand(1)
 
 
 def _at_target_loudness(sound: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

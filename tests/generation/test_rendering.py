@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import mido
@@ -15,6 +18,7 @@ from matplotlib.image import imread
 from pipeline_lib.generation.rendering import FORMATS, render
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.reports.piano_roll import Surprise
+from tests.conftest import REPOSITORY
 
 # A bar of 3/4, C4 D4 E4, and a chord that fills another, at 90 quarters a minute: 4 seconds.
 TUNE = GridNotes(
@@ -107,6 +111,28 @@ def test_a_format_comes_out_the_same_alone(stem: Path, tmp_path: Path, suffix: s
     )
     (path,) = tmp_path.iterdir()
     assert path.read_bytes() == Path(f"{stem}.{suffix}").read_bytes()
+
+
+def test_sound_is_the_same_whatever_has_seeded_the_random_numbers_of_c() -> None:
+    # FluidSynth draws once in a process, so it takes one for each seed.
+    code = (
+        "import ctypes, sys; ctypes.CDLL(None).srand(int(sys.argv[1]))\n"
+        "from pipeline_lib.reports.audio import _synthesise, available_backend\n"
+        "from tests.generation.test_rendering import TUNE\n"
+        "print(hash(_synthesise(TUNE, available_backend()).tobytes()))"
+    )
+    heard = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, seed],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+            cwd=REPOSITORY,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert heard[0] == heard[1] != ""
 
 
 def test_how_sound_was_made_is_told_if_any_was(tmp_path: Path) -> None:
