@@ -94,7 +94,13 @@ class Experiment:
     learning_rates: Annotated[
         tuple[float, ...], _setting("Adam's learning rate; a run for each.", "--learning-rate")
     ] = ()
-    temperature: Annotated[float | None, _setting("Sampling temperature: lower is safer.")] = None
+    temperatures: Annotated[
+        tuple[float, ...],
+        _setting(
+            "Sampling temperature, lower is safer; a set of samples by every run for each.",
+            "--temperature",
+        ),
+    ] = ()
     prompt: Annotated[
         str | None,
         _setting(
@@ -111,8 +117,8 @@ class Experiment:
             settings["windows.seq_lengths"] = list(self.seq_lengths)
         if self.learning_rates:
             settings["train.learning_rates"] = list(self.learning_rates)
-        if self.temperature is not None:
-            settings["generate.temperature"] = self.temperature
+        if self.temperatures:
+            settings["generate.temperatures"] = list(self.temperatures)
         if self.prompt is not None:
             settings["prompts.source"] = self.prompt
         return settings
@@ -252,11 +258,11 @@ class Sampling:
     seed: Annotated[int | None, _sampling("Another seed, other music (0).")] = None
 
     def settings(self) -> dict[str, Any]:
-        """Settings by dotted name, but for the temperatures."""
+        """Settings by dotted name."""
         given = {
             name: value
             for name, value in vars(self).items()
-            if name not in ("temperatures", "pitches") and value is not None
+            if name != "pitches" and value not in (None, ())
         }
         if self.pitches is not None:
             given["min_pitch"], given["max_pitch"] = _parse_range(self.pitches)
@@ -306,13 +312,7 @@ def generate(
     if prompt is not None:
         settings["prompts.source"] = prompt
     config = build_config(settings=settings)
-    configs = [
-        build_config(settings={**settings, "generate.temperature": temperature}).generate
-        for temperature in sampling.temperatures
-    ]
-    music = generate_music(
-        run, artifacts, out, formats, config.prompts, configs or [config.generate]
-    )
+    music = generate_music(run, artifacts, out, formats, config.prompts, config.generate)
     if as_json:
         _print_json(asdict(music))
     else:
