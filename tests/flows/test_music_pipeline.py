@@ -28,11 +28,17 @@ pytestmark = [
 ]
 
 
-def run(corpus: Path, artifacts: Path, **settings: object) -> Journal:
+def run(
+    corpus: Path, artifacts: Path, temperatures: list[float] | None = None, **settings: object
+) -> Journal:
     from flows.music_pipeline import music_pipeline
 
     music_pipeline(
-        corpus=str(corpus), preset="tiny", settings={**TINY, **settings}, artifacts=str(artifacts)
+        corpus=str(corpus),
+        preset="tiny",
+        temperatures=temperatures,
+        settings={**TINY, **settings},
+        artifacts=str(artifacts),
     )
     journal = load_journal(ArtifactStore(artifacts))
     assert journal is not None
@@ -235,7 +241,7 @@ def test_without_a_prompt_music_is_written_from_nothing(
 def test_each_temperature_has_samples_and_figures_in_one_call(
     first: Journal, corpus: Path, artifacts: Path
 ) -> None:
-    grid = run(corpus, artifacts, **{"generate.temperatures": [0.5, 1.2]})
+    grid = run(corpus, artifacts, temperatures=[0.5, 1.2])
     ran = Counter(entry.stage.partition("/")[0] for entry in grid.stages if entry.state == "ran")
     assert ran == {"generate": 2, "evaluate": 2, "write_report": 1}
 

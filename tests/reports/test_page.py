@@ -258,7 +258,7 @@ def test_files_can_be_saved(
         ).click()
     sample = content.samples[0]
     expected = {"mid": sample.midi, "musicxml": sample.musicxml.encode(), "mp3": sample.mp3}
-    assert download.value.suggested_filename == f"{sample.run}-1.{suffix}"
+    assert download.value.suggested_filename == f"{sample.run}-t1-01.{suffix}"
     assert Path(download.value.path()).read_bytes() == expected[suffix]
 
 
