@@ -94,7 +94,13 @@ class Experiment:
     learning_rates: Annotated[
         tuple[float, ...], _setting("Adam's learning rate; a run for each.", "--learning-rate")
     ] = ()
-    temperature: Annotated[float | None, _setting("Sampling temperature: lower is safer.")] = None
+    temperatures: Annotated[
+        tuple[float, ...],
+        _setting(
+            "Sampling temperature, lower is safer; a set of samples by every run for each.",
+            "--temperature",
+        ),
+    ] = ()
     prompt: Annotated[
         str | None,
         _setting(
@@ -111,8 +117,8 @@ class Experiment:
             settings["windows.seq_lengths"] = list(self.seq_lengths)
         if self.learning_rates:
             settings["train.learning_rates"] = list(self.learning_rates)
-        if self.temperature is not None:
-            settings["generate.temperature"] = self.temperature
+        if self.temperatures:
+            settings["generate.temperatures"] = list(self.temperatures)
         if self.prompt is not None:
             settings["prompts.source"] = self.prompt
         return settings
@@ -252,11 +258,11 @@ class Sampling:
     seed: Annotated[int | None, _sampling("Another seed, other music (0).")] = None
 
     def settings(self) -> dict[str, Any]:
-        """Settings by dotted name, but for the temperatures."""
+        """Settings by dotted name."""
         given = {
             name: value
             for name, value in vars(self).items()
-            if name not in ("temperatures", "pitches") and value is not None
+            if name != "pitches" and value not in (None, ())
         }
         if self.pitches is not None:
             given["min_pitch"], given["max_pitch"] = _parse_range(self.pitches)
@@ -310,24 +316,12 @@ def generate(
         settings["prompts.source"] = prompt
     if prompt_length is not None:
         settings["prompts.length"] = prompt_length
-    temperatures = list(dict.fromkeys(sampling.temperatures)) or [1.0]
     try:
-        configs = [
-            build_config(settings={**settings, "generate.temperature": temperature})
-            for temperature in temperatures
-        ]
+        config = build_config(settings=settings)
+        music = generate_music(run, artifacts, out, formats, config.prompts, config.generate)
     except ConfigError as error:
         raise ConfigError(
-            _with_options(error.problem),
-            remedy="`music-pipeline generate --help` says what every option means",
-        ) from None
-    try:
-        music = generate_music(
-            run, artifacts, out, formats, configs[0].prompts, [c.generate for c in configs]
-        )
-    except ConfigError as error:
-        raise ConfigError(
-            error.problem, path=error.path, remedy=_with_options(error.remedy)
+            _with_options(error.problem), path=error.path, remedy=_with_options(error.remedy)
         ) from None
     if as_json:
         _print_json(asdict(music))
@@ -336,6 +330,9 @@ def generate(
 
 
 _OPTIONS = {
+    "pipeline_lib/config.py lists every setting with its bounds": "`music-pipeline generate --help` says what "
+    "every option means",
+    "generate.temperatures": "--temperature",
     "generate.n_samples": "--n",
     "prompts.source": "--prompt",
     "prompts.length": "--prompt-length",

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from flows.finished_runs import FinishedRun, find_run
 from flows.running import LOG_NAME
 from flows.terminal import ProgressDisplay, quiet_output
-from pipeline_lib.config import GenerateConfig, ParseConfig, PromptConfig
+from pipeline_lib.config import ComposeConfig, GenerateConfig, ParseConfig, PromptConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.generation.rendering import Format
 from pipeline_lib.generation.samples import Sample, sample_table
@@ -72,7 +72,7 @@ def generate_music(
     out: Path,
     formats: Sequence[Format],
     prompt: PromptConfig,
-    configs: Sequence[GenerateConfig],
+    config: GenerateConfig,
 ) -> NewMusic:
     """Write new pieces.
 
@@ -87,8 +87,8 @@ def generate_music(
     formats : sequence of str
     prompt : PromptConfig
         A file is read as those of a corpus are by default.
-    configs : sequence of GenerateConfig
-        One for each temperature; all continue the same prompts.
+    config : GenerateConfig
+        All samples are written, in the formats above.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def generate_music(
     """
     found = find_run(run, artifacts)
     given = read_prompt(prompt, ParseConfig(), found.selection, found.tokens)
-    prompts = choose(prompt, given, found.corpus, configs[0].n_samples)
+    prompts = choose(prompt, given, found.corpus, config.n_samples)
     _make_folder(out)
     with quiet_output(artifacts / LOG_NAME) as console, ProgressDisplay(console) as display:
         stop_listening = add_listener(display)
@@ -107,8 +107,8 @@ def generate_music(
 
                 network, _ = load_network(found.folder)
             writer = _Writer(found, network, out, formats)
-            for config in configs:
-                writer.write(prompts, config)
+            for settings in config.grid:
+                writer.write(prompts, settings)
             return NewMusic(found.name, str(out), writer.finished())
         finally:
             stop_listening()
@@ -126,7 +126,7 @@ def _make_folder(out: Path) -> None:
 
 
 class _Writer:
-    """Composes and writes, one choice of settings after another."""
+    """Composes and writes, one temperature after another."""
 
     def __init__(
         self, run: FinishedRun, network: Network, out: Path, formats: Sequence[Format]
@@ -137,7 +137,7 @@ class _Writer:
         self._samples: list[pa.Table] = []
         self._explanations: list[pa.Table] = []
 
-    def write(self, prompts: Sequence[Prompt], config: GenerateConfig) -> None:
+    def write(self, prompts: Sequence[Prompt], config: ComposeConfig) -> None:
         """Continue the prompts, and write what comes out."""
         from pipeline_lib.generation.composing import compose
         from pipeline_lib.generation.explanation import explain
@@ -150,9 +150,8 @@ class _Writer:
         )
         explained = explain(self._network, vocabulary, samples, steps)
         for n, sample in enumerate(samples):
-            name = f"t{config.temperature:g}-{sample.number + 1:02d}"
             write_sample(
-                self._out / name,
+                self._out / sample.name,
                 self._formats,
                 sample,
                 explained,
@@ -161,14 +160,10 @@ class _Writer:
                 steps,
                 available_backend(),
             )
-            self._written.append(_described(name, sample, explained, steps))
+            self._written.append(_described(sample, explained, steps))
             report(f"write, {label}", n + 1, len(samples))
         self._samples.append(sample_table(samples, run.name, config))
-        self._explanations.append(
-            explained.add_column(
-                0, "temperature", pa.array([config.temperature] * len(explained), pa.float64())
-            )
-        )
+        self._explanations.append(explained)
 
     def finished(self) -> list[WrittenSample]:
         """Write the tables of all samples; what was written."""
@@ -177,12 +172,12 @@ class _Writer:
         return self._written
 
 
-def _described(name: str, sample: Sample, explained: pa.Table, steps: int) -> WrittenSample:
+def _described(sample: Sample, explained: pa.Table, steps: int) -> WrittenSample:
     notes = sample.notes(steps)
     of_sample = explained.filter(pc.field("sample") == sample.number)
     surprises = of_sample["surprise_bit"].to_numpy()
     return WrittenSample(
-        name,
+        sample.name,
         sample.prompt.source,
         len(notes),
         notes.end_step / notes.steps_per_bar,

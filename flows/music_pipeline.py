@@ -194,7 +194,7 @@ def music_pipeline(
     preset: PresetName = "quick",
     seq_lengths: list[int] | None = None,
     learning_rates: list[float] | None = None,
-    temperature: float | None = None,
+    temperatures: list[float] | None = None,
     settings: dict[str, Any] | None = None,
     artifacts: str = "artifacts",
     workers: int | None = None,
@@ -211,7 +211,8 @@ def music_pipeline(
         seq_lengths: Input tokens per window; a run for each. The preset's if empty.
         learning_rates: Learning rates of Adam, each above 0 and at most 1; a run for each. The preset's
             if empty.
-        temperature: Sampling temperature, above 0 and at most 5; lower is safer. The preset's if empty.
+        temperatures: Sampling temperatures, each from 0 to 5, lower is safer; every run writes a set of
+            samples for each. The preset's if empty.
         settings: Any other settings by dotted name, such as {"train.max_epochs": 20}.
         artifacts: Folder that results are kept in; relative to the project's directory.
         workers: Stages computed side by side on this machine; one per core if empty.
@@ -225,7 +226,7 @@ def music_pipeline(
     for name, value in (
         ("windows.seq_lengths", seq_lengths),
         ("train.learning_rates", learning_rates),
-        ("generate.temperature", temperature),
+        ("generate.temperatures", temperatures),
     ):
         if value is not None:
             overrides[name] = value

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 SeqLength = Annotated[int, Field(ge=2, le=4096)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
+Temperature = Annotated[float, Field(ge=0, le=5, allow_inf_nan=False)]
 
 
 class StageConfig(BaseModel):
@@ -471,8 +472,8 @@ class PromptConfig(StageConfig):
         return {**self.model_dump(), "source": self.source if self.is_drawn else None}
 
 
-class SamplingConfig(StageConfig):
-    """How the next token is drawn from a model's scores, in the order of the fields."""
+class _DrawingSettings(StageConfig):
+    """How tokens are drawn at any temperature."""
 
     repetition_penalty: float = Field(
         1.0,
@@ -482,13 +483,6 @@ class SamplingConfig(StageConfig):
     )
     repetition_window: int = Field(
         16, ge=1, le=512, description="How many of the last tokens count as recent."
-    )
-    temperature: float = Field(
-        1.0,
-        ge=0,
-        le=5,
-        allow_inf_nan=False,
-        description="Scores are divided by this: lower is safer; 0 always takes the likeliest token.",
     )
     top_k: int | None = Field(
         None, ge=1, description="Only so many of the likeliest tokens are drawn; null: all."
@@ -504,6 +498,15 @@ class SamplingConfig(StageConfig):
         ge=0,
         lt=1,
         description="Only tokens with at least this share of the likeliest one's probability are drawn.",
+    )
+
+
+class SamplingConfig(_DrawingSettings):
+    """How the next token is drawn from a model's scores; `models.shaping` says in which order."""
+
+    temperature: Temperature = Field(
+        1.0,
+        description="Scores are divided by this: lower is safer; 0 always takes the likeliest token.",
     )
 
 
@@ -545,8 +548,8 @@ class ConstraintConfig(StageConfig):
         return self
 
 
-class GenerateConfig(SamplingConfig, ConstraintConfig):
-    """How new music is sampled."""
+class _CompositionSettings(_DrawingSettings, ConstraintConfig):
+    """What the samples of one temperature and those of all have in common."""
 
     beam_width: int | None = Field(
         None,
@@ -557,13 +560,50 @@ class GenerateConfig(SamplingConfig, ConstraintConfig):
     length: int = Field(
         160, ge=1, le=4096, description="New tokens per sample at most; a piece may end sooner."
     )
+    seed: Seed = Field(0, description="Seed of the sampling.")
+
+
+class ComposeConfig(SamplingConfig, _CompositionSettings):
+    """One temperature of the grid: everything that decides a sample, but for its prompt and number."""
+
+
+class GenerateConfig(_CompositionSettings):
+    """How new music is sampled: the same prompts are continued at each temperature."""
+
+    temperatures: tuple[Temperature, ...] = Field(
+        (1.0,),
+        min_length=1,
+        description="Sampling temperatures, lower is safer; a set of samples for each.",
+    )
     n_samples: int = Field(
-        32, ge=1, le=1024, description="Samples per run that the metrics are taken over."
+        32,
+        ge=1,
+        le=1024,
+        description="Samples per run and temperature that the metrics are taken over.",
     )
     n_rendered: int = Field(
-        2, ge=1, le=16, description="Samples per run written as MIDI, score and audio."
+        2,
+        ge=1,
+        le=16,
+        description="Samples per run and temperature written as MIDI, score and audio.",
     )
-    seed: Seed = Field(0, description="Seed of the sampling.")
+
+    @property
+    def grid(self) -> tuple[ComposeConfig, ...]:
+        """The settings of each temperature's samples."""
+        shared = self.model_dump(exclude={"temperatures", "n_samples", "n_rendered"})
+        return tuple(ComposeConfig(temperature=t, **shared) for t in self.temperatures)
+
+    @model_validator(mode="after")
+    def _each_temperature_once(self) -> Self:
+        # Files are named by the temperature as it is printed.
+        times = Counter(f"{temperature:g}" for temperature in self.temperatures)
+        repeated = [temperature for temperature, n in times.items() if n > 1]
+        if repeated:
+            raise ValueError(f"temperatures are listed more than once: {', '.join(repeated)}")
+        if self.beam_width is not None and len(times) > 1:
+            raise ValueError("beam_width draws nothing, at whatever temperature: give one")
+        return self
 
 
 class EvaluateConfig(StageConfig):

@@ -62,7 +62,7 @@ def build_config(
     preset : {"quick", "full", "tiny"}
         Where to start from.
     settings : mapping, optional
-        Dotted names to values, such as ``{"generate.temperature": 0.8, "windows.seq_lengths": [25, 50]}``.
+        Dotted names to values, such as ``{"generate.length": 80, "windows.seq_lengths": [25, 50]}``.
 
     Raises
     ------

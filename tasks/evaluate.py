@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import pandas as pd
 import pyarrow as pa
 
@@ -24,7 +26,7 @@ from tasks.stages import stage
 GENERATED, CORPUS = "generated", "corpus"
 
 
-@stage(kind="metrics")
+@stage(kind="metrics", schema_version=2)
 def evaluate(
     draft: Draft,
     tokens: Artifact,
@@ -35,23 +37,28 @@ def evaluate(
 ) -> None:
     """Write ``summary.parquet``, ``pieces.parquet`` (every piece's figures) and ``leaps.parquet``.
 
-    Only what was added to the prompts is measured. The corpus stands beside it as the same stretch of
-    every test piece: ``length`` tokens after as many as the prompts have.
+    Samples are measured temperature by temperature, and only what was added to the prompts. The corpus stands
+    beside all of them as the same stretch of every test piece: ``length`` tokens after as many as the prompts have.
     """
     corpus = load_corpus(draft.store, tokens)
     made = list(samples_from_table(draft.store.read_table(samples, SAMPLES_NAME)))
     prompt_length = len(made[0].prompt.tokens)
-    sets = {
-        GENERATED: [s.prompt.continuation(s.tokens, steps_per_quarter) for s in made],
-        CORPUS: _stretches(corpus, Split.TEST, prompt_length, length, steps_per_quarter),
+    generated = {
+        temperature: [
+            sample.prompt.continuation(sample.tokens, steps_per_quarter) for sample in same
+        ]
+        for temperature, same in groupby(made, lambda sample: sample.temperature)
     }
+    held_out = _stretches(corpus, Split.TEST, prompt_length, length, steps_per_quarter)
     train = _stretches(corpus, Split.TRAIN, prompt_length, length, steps_per_quarter)
     reference = build_reference(train)
-    measured = {name: measure_set(pieces, config, reference) for name, pieces in sets.items()}
-    summary = summarise(measured[GENERATED], measured[CORPUS], seed=0)
-    _write(draft, "summary.parquet", summary)
-    _write(draft, "pieces.parquet", _label(measured))
-    _write(draft, "leaps.parquet", _label({n: leap_distribution(p) for n, p in sets.items()}))
+    measured = {t: measure_set(pieces, config, reference) for t, pieces in generated.items()}
+    of_corpus = measure_set(held_out, config, reference)
+    summaries = {t: summarise(figures, of_corpus, seed=0) for t, figures in measured.items()}
+    leaps = {t: leap_distribution(pieces) for t, pieces in generated.items()}
+    _write(draft, "summary.parquet", _stacked(summaries))
+    _write(draft, "pieces.parquet", _beside(measured, of_corpus))
+    _write(draft, "leaps.parquet", _beside(leaps, leap_distribution(held_out)))
 
 
 def _stretches(
@@ -62,9 +69,16 @@ def _stretches(
     return [corpus.excerpt(row, prompt_length, stop, steps_per_quarter) for row in rows]
 
 
-def _label(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The frames one below the other, with the set's name in front."""
-    return pd.concat([frame.assign(set=name) for name, frame in frames.items()], ignore_index=True)
+def _stacked(frames: dict[float, pd.DataFrame]) -> pd.DataFrame:
+    """The frames one below the other, with their temperature in front."""
+    stacked = pd.concat(frames, names=["temperature"])
+    return stacked.reset_index("temperature").reset_index(drop=True)
+
+
+def _beside(generated: dict[float, pd.DataFrame], corpus: pd.DataFrame) -> pd.DataFrame:
+    """Every temperature's frame, and below them the corpus's, which has none; ``set`` says which is which."""
+    sets = [_stacked(generated).assign(set=GENERATED), corpus.assign(set=CORPUS)]
+    return pd.concat(sets, ignore_index=True)
 
 
 def _write(draft: Draft, name: str, frame: pd.DataFrame) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.artifacts import Artifact, Draft
-from pipeline_lib.config import GenerateConfig
+from pipeline_lib.config import ComposeConfig, GenerateConfig
 from pipeline_lib.generation.rendering import Format, render
 from pipeline_lib.generation.samples import Sample, sample_row, sample_table
 from pipeline_lib.reports.audio import Backend
@@ -24,7 +24,7 @@ SAMPLES_NAME, EXPLANATIONS_NAME = "samples.parquet", "explanations.parquet"
 _FORMATS: tuple[Format, ...] = ("mid", "musicxml", "abc", "mp3", "png")
 
 
-@stage(kind="samples", schema_version=2)
+@stage(kind="samples", schema_version=3)
 def generate(
     draft: Draft,
     tokens: Artifact,
@@ -34,7 +34,7 @@ def generate(
     steps_per_quarter: int,
     audio_backend: Backend,
 ) -> None:
-    """Write ``samples.parquet``, ``explanations.parquet``, and the first few samples in every format."""
+    """Write ``samples.parquet``, ``explanations.parquet``, and each temperature's first few samples in every format."""
     from pipeline_lib.generation.composing import compose
     from pipeline_lib.generation.explanation import explain
     from pipeline_lib.models.saved import load_network
@@ -42,28 +42,38 @@ def generate(
     vocabulary = load_corpus(draft.store, tokens).vocabulary
     network, run_config = load_network(draft.store.path(run))
     given = prompts_from_table(draft.store.read_table(prompts, "prompts.parquet"))
-    progress = reporter(f"generate/{run_config.name}")
-    samples = compose(network, vocabulary, given, config, steps_per_quarter, progress)
-    explained = explain(network, vocabulary, samples, steps_per_quarter)
-    draft.write_table(SAMPLES_NAME, sample_table(samples, run_config.name, config))
-    draft.write_table(EXPLANATIONS_NAME, explained)
-    for n, sample in enumerate(samples[: config.n_rendered]):
+    name, grid = run_config.name, config.grid
+    composed = []
+    for nth, settings in enumerate(grid):
+        progress = _part(reporter(f"generate/{name}"), nth, len(grid))
+        samples = compose(network, vocabulary, given, settings, steps_per_quarter, progress)
+        explained = explain(network, vocabulary, samples, steps_per_quarter)
+        composed.append((settings, samples, explained))
+    tables = [sample_table(samples, name, settings) for settings, samples, _ in composed]
+    draft.write_table(SAMPLES_NAME, pa.concat_tables(tables))
+    draft.write_table(EXPLANATIONS_NAME, pa.concat_tables([e for _, _, e in composed]))
+    rendered = [
+        (sample, explained, settings)
+        for settings, samples, explained in composed
+        for sample in samples[: config.n_rendered]
+    ]
+    for n, (sample, explained, settings) in enumerate(rendered, start=1):
         write_sample(
-            draft.path(sample_name(n)),
+            draft.path(sample.name),
             _FORMATS,
             sample,
             explained,
-            run_config.name,
-            config,
+            name,
+            settings,
             steps_per_quarter,
             audio_backend,
         )
-        report(f"render/{run_config.name}", n + 1, config.n_rendered)
+        report(f"render/{name}", n, len(rendered))
 
 
-def sample_name(n: int) -> str:
-    """Name of a rendered sample's files, without the suffix."""
-    return f"sample-{n:02d}"
+def _part(progress: Callable[[int, int], None], nth: int, n: int) -> Callable[[int, int], None]:
+    """Progress of the nth of n equal parts, as that of the whole."""
+    return lambda done, total: progress(nth * total + done, n * total)
 
 
 def write_sample(
@@ -72,7 +82,7 @@ def write_sample(
     sample: Sample,
     explained: pa.Table,
     run: str,
-    config: GenerateConfig,
+    config: ComposeConfig,
     steps_per_quarter: int,
     audio_backend: Backend,
 ) -> None:
@@ -83,7 +93,8 @@ def write_sample(
     stem : Path
         Of the files, without a suffix.
     explained : pyarrow.Table
-        What the network thought of this and other samples (`generation.explanation.EXPLANATION_SCHEMA`).
+        What the network thought of this and other samples of its temperature
+        (`generation.explanation.EXPLANATION_SCHEMA`).
     run : str
         Name of the run.
     """
@@ -91,7 +102,7 @@ def write_sample(
         sample.notes(steps_per_quarter),
         stem,
         formats,
-        title=f"{run}, sample {sample.number + 1}",
+        title=f"{run}, temperature {sample.temperature:g}, sample {sample.number + 1}",
         audio_backend=audio_backend,
         prompt_end_step=sample.prompt_end_step(steps_per_quarter),
         surprise=_surprise(explained.filter(pc.field("sample") == sample.number)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -31,7 +30,7 @@ from pipeline_lib.reports.content import (
 from pipeline_lib.reports.page import render_page
 from tasks.catalogue import PIECES_NAME
 from tasks.evaluate import CORPUS, GENERATED
-from tasks.generate import SAMPLES_NAME, sample_name
+from tasks.generate import SAMPLES_NAME
 from tasks.score import ALONE, WITH_MEMORY
 from tasks.stages import stage
 
@@ -67,7 +66,7 @@ the vocabulary does not know them."""
 _FIGURES = ("test_loss", "test_perplexity", "test_accuracy", "n_targets")
 
 
-@stage(kind="reports")
+@stage(kind="reports", schema_version=2)
 def write_report(
     draft: Draft,
     corpus_name: str,
@@ -197,32 +196,33 @@ def _stack(
 
 
 def _leaps(store: ArtifactStore, names: Sequence[str], metrics: Sequence[Artifact]) -> pd.DataFrame:
-    """Leap distributions of every run, and once that of the corpus, which is the same beside each."""
+    """Leap distributions of every run and temperature, and once that of the corpus, which is the same beside each."""
     frame = _stack(store, names, metrics, "leaps.parquet", "run")
     of_corpus = (frame["set"] == CORPUS) & (frame["run"] == names[0])
     chosen = frame[of_corpus | (frame["set"] == GENERATED)]
     labelled = chosen.assign(set=chosen["run"].where(chosen["set"] == GENERATED, CORPUS))
-    return labelled[["set", "interval_semitones", "share"]].reset_index(drop=True)
+    columns = ["set", "temperature", "interval_semitones", "share"]
+    return labelled[columns].reset_index(drop=True)
 
 
 def _samples(
     store: ArtifactStore, names: Sequence[str], samples: Sequence[Artifact], config: PipelineConfig
 ) -> Iterator[Sample]:
     steps = config.tokens.steps_per_quarter
-    for name, artifact in zip(names, samples, strict=True):
+    for run, artifact in zip(names, samples, strict=True):
         made = samples_from_table(store.read_table(artifact, SAMPLES_NAME))
-        for n, sample in enumerate(islice(made, config.generate.n_rendered)):
-            stem = sample_name(n)
-            sound = store.read_json(artifact, f"{stem}.json")
+        for sample in (s for s in made if s.number < config.generate.n_rendered):
+            name = sample.name
+            sound = store.read_json(artifact, f"{name}.json")
             yield Sample(
-                run=name,
-                index=n,
-                temperature=config.generate.temperature,
+                run=run,
+                name=name,
+                temperature=sample.temperature,
                 prompt_notes=len(sample.prompt.continued((), steps)),
                 notes=sample.notes(steps),
-                musicxml=store.path(artifact, f"{stem}.musicxml").read_text(encoding="utf-8"),
-                midi=store.path(artifact, f"{stem}.mid").read_bytes(),
-                mp3=store.path(artifact, f"{stem}.mp3").read_bytes(),
+                musicxml=store.path(artifact, f"{name}.musicxml").read_text(encoding="utf-8"),
+                midi=store.path(artifact, f"{name}.mid").read_bytes(),
+                mp3=store.path(artifact, f"{name}.mp3").read_bytes(),
                 audio_backend=sound["audio_backend"],
                 audio_font=sound["audio_font"],
             )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import shlex
 from typing import get_args
 
@@ -16,8 +17,8 @@ def test_every_preset_is_valid(preset: PresetName) -> None:
 
 
 def test_settings_replace_values_by_dotted_name() -> None:
-    config = build_config("quick", {"generate.temperature": 0.8, "windows.seq_lengths": [25]})
-    assert config.generate.temperature == 0.8
+    config = build_config("quick", {"generate.temperatures": [0.8, 1], "windows.seq_lengths": [25]})
+    assert config.generate.temperatures == (0.8, 1.0)
     assert config.windows.seq_lengths == (25,)
 
 
@@ -26,7 +27,9 @@ def test_settings_replace_values_by_dotted_name() -> None:
     [
         ({"generate.temprature": 1}, "unknown setting 'generate.temprature'"),
         ({"nothing": 1}, "unknown setting 'nothing'"),
-        ({"generate.temperature": -1}, "generate.temperature = -1: input should be greater than 0"),
+        ({"generate.temperatures": [1, -1]}, "generate.temperatures.1 = -1: input should be"),
+        ({"generate.temperatures": [math.nan]}, "generate.temperatures.0"),
+        ({"generate.temperatures": []}, "generate.temperatures"),
         ({"train.max_epochs": "many"}, "train.max_epochs = 'many'"),
         ({"windows.seq_lengths": []}, "windows.seq_lengths"),
     ],
@@ -63,8 +66,28 @@ def test_a_run_that_is_listed_twice_is_refused(settings: dict[str, object]) -> N
         build_config("quick", settings)
 
 
+def test_every_temperature_is_a_choice_of_settings_of_its_own() -> None:
+    generate = build_config(
+        "tiny", {"generate.temperatures": [0, 1.2], "generate.top_k": 5}
+    ).generate
+    assert [settings.temperature for settings in generate.grid] == [0, 1.2]
+    assert {(settings.top_k, settings.length) for settings in generate.grid} == {(5, 24)}
+
+
+@pytest.mark.parametrize("repeated", [[1, 0.5, 1.0], [1.0, 1.0000001]])
+def test_temperatures_that_files_could_not_tell_apart_are_refused(repeated: list[float]) -> None:
+    with pytest.raises(ConfigError, match="temperatures are listed more than once: 1"):
+        build_config("quick", {"generate.temperatures": repeated})
+
+
+def test_a_search_has_no_grid_of_temperatures() -> None:
+    build_config("quick", {"generate.beam_width": 4})
+    with pytest.raises(ConfigError, match="beam_width draws nothing"):
+        build_config("quick", {"generate.beam_width": 4, "generate.temperatures": [0.5, 1]})
+
+
 def test_the_command_in_the_report_gives_the_same_settings() -> None:
-    config = build_config("full", {"generate.temperature": 0.7, "train.seeds": [3]})
+    config = build_config("full", {"generate.temperatures": [0.7, 1], "train.seeds": [3]})
     words = shlex.split(as_command("my tunes", config))
     assert words[:6] == ["music-pipeline", "run", "--corpus", "my tunes", "--preset", "full"]
-    assert words[6:] == ["--set", "train.seeds=[3]", "--set", "generate.temperature=0.7"]
+    assert words[6:] == ["--set", "train.seeds=[3]", "--set", "generate.temperatures=[0.7,1.0]"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline_lib.config import GenerateConfig
+from pipeline_lib.config import ComposeConfig
 from pipeline_lib.generation.samples import Ending, Sample
 from pipeline_lib.models.beam import search
 from pipeline_lib.models.networks import Network
@@ -23,7 +23,7 @@ def compose(
     network: Network,
     vocabulary: Vocabulary,
     prompts: Sequence[Prompt],
-    config: GenerateConfig,
+    config: ComposeConfig,
     steps_per_quarter: int,
     progress: Progress = lambda step, n_steps: None,
 ) -> list[Sample]:
@@ -36,7 +36,7 @@ def compose(
         The network's.
     prompts : sequence of Prompt
         All with the same number of tokens, which the vocabulary knows. The n-th one's sample has the number n.
-    config : GenerateConfig
+    config : ComposeConfig
     steps_per_quarter : int
         Of the tokens' grid.
 
@@ -57,7 +57,13 @@ def compose(
     else:
         added = _searched(network, given, constraints, config.beam_width, length, progress)
     return [
-        Sample(n, prompt, tuple(vocabulary.decode(ids.tolist())), _ending(ids, length, constraints))
+        Sample(
+            config.temperature,
+            n,
+            prompt,
+            tuple(vocabulary.decode(ids.tolist())),
+            _ending(ids, length, constraints),
+        )
         for n, (prompt, ids) in enumerate(zip(prompts, added, strict=True))
     ]
 

@@ -24,6 +24,7 @@ N_ALTERNATIVES = 3
 
 EXPLANATION_SCHEMA = pa.schema(
     [
+        pa.field("temperature", pa.float64(), nullable=False),
         pa.field("sample", pa.int32(), nullable=False),
         pa.field("position", pa.int32(), nullable=False),
         pa.field("onset_step", pa.int64(), nullable=False),
@@ -38,7 +39,7 @@ EXPLANATION_SCHEMA = pa.schema(
             nullable=False,
         ),
     ],
-    metadata={"schema": "explanations/1"},
+    metadata={"schema": "explanations/2"},
 )
 """One row per new token: its position counts from the first one of the prompt, its onset from the piece's
 beginning; alternatives are the likeliest other tokens."""
@@ -77,6 +78,7 @@ def explain(
         onsets = np.cumsum([0, *durations])
         rows += [
             {
+                "temperature": sample.temperature,
                 "sample": sample.number,
                 "position": n,
                 "onset_step": int(onsets[n]),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from pipeline_lib.config import GenerateConfig
+from pipeline_lib.config import ComposeConfig
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.tokens.note_tokens import parse_token
 from pipeline_lib.tokens.prompts import Prompt
@@ -23,6 +23,8 @@ class Sample:
 
     Parameters
     ----------
+    temperature : float
+        At which it was drawn.
     number : int
         Which random stream it was drawn from.
     prompt : Prompt
@@ -32,10 +34,16 @@ class Sample:
     ended_by : {"model", "asked", "limit"}
     """
 
+    temperature: float
     number: int
     prompt: Prompt
     tokens: tuple[str, ...]
     ended_by: Ending
+
+    @property
+    def name(self) -> str:
+        """Of its files, and unique among the samples of a run: ``t0.8-01``."""
+        return f"t{self.temperature:g}-{self.number + 1:02d}"
 
     def notes(self, steps_per_quarter: int) -> GridNotes:
         """The whole piece."""
@@ -46,7 +54,6 @@ class Sample:
         return sum(parse_token(token, steps_per_quarter)[1] for token in self.prompt.tokens)
 
 
-_NO_PART_OF_A_SAMPLE = {"n_samples", "n_rendered"}
 _KINDS: dict[str, Any] = {
     "temperature": pa.float64(),
     "top_k": pa.int32(),
@@ -84,12 +91,7 @@ SAMPLE_SCHEMA = pa.schema(
 """One row per sample: its number, the run's name, what it was given and added, and the settings."""
 
 
-def settings_of(config: GenerateConfig) -> dict[str, Any]:
-    """The settings that decide a sample, by name."""
-    return config.model_dump(mode="json", exclude=_NO_PART_OF_A_SAMPLE)
-
-
-def sample_row(sample: Sample, run: str, config: GenerateConfig) -> dict[str, Any]:
+def sample_row(sample: Sample, run: str, config: ComposeConfig) -> dict[str, Any]:
     """A row of `SAMPLE_SCHEMA`, and a sample's manifest."""
     prompt = sample.prompt
     return {
@@ -103,11 +105,11 @@ def sample_row(sample: Sample, run: str, config: GenerateConfig) -> dict[str, An
         "time_signature": prompt.time_signature,
         "tempo_qpm": prompt.tempo_qpm,
         "key_signature": prompt.key_signature,
-        **settings_of(config),
+        **config.model_dump(mode="json"),
     }
 
 
-def sample_table(samples: Sequence[Sample], run: str, config: GenerateConfig) -> pa.Table:
+def sample_table(samples: Sequence[Sample], run: str, config: ComposeConfig) -> pa.Table:
     """Samples of one run and one choice of settings, with `SAMPLE_SCHEMA`."""
     rows = [sample_row(sample, run, config) for sample in samples]
     return pa.Table.from_pylist(rows, schema=SAMPLE_SCHEMA)
@@ -124,4 +126,6 @@ def samples_from_table(table: pa.Table) -> Iterator[Sample]:
             row["key_signature"],
             tuple(row["prompt_replaced"]),
         )
-        yield Sample(row["sample"], prompt, tuple(row["tokens"]), row["ended_by"])
+        yield Sample(
+            row["temperature"], row["sample"], prompt, tuple(row["tokens"]), row["ended_by"]
+        )

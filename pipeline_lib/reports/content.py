@@ -161,8 +161,8 @@ class Sample:
     ----------
     run : str
         Name of the `RunResult` that wrote it.
-    index : int
-        Number of the sample within its run, from 0.
+    name : str
+        Unique within its run, such as "t0.8-01".
     temperature : float
     prompt_notes : int
         How many of the first notes were given, not generated.
@@ -177,7 +177,7 @@ class Sample:
     """
 
     run: str
-    index: int
+    name: str
     temperature: float
     prompt_notes: int
     notes: GridNotes
@@ -202,9 +202,11 @@ class ReportContent:
     with_memory : tuple of MemoryResult
         May be empty.
     metrics : DataFrame
-        One row per run and metric: ``run``, then the columns of `evaluation.metrics.summarise`.
+        One row per run, temperature and metric: ``run``, ``temperature``, then the columns of
+        `evaluation.metrics.summarise`. Every run has the same temperatures.
     leaps : DataFrame
-        ``set`` (name of a run, or "corpus"), ``interval_semitones``, ``share``.
+        ``set`` (name of a run, or "corpus"), ``temperature`` (NaN for the corpus), ``interval_semitones``,
+        ``share``.
     samples : tuple of Sample
     parameters : dict
         All settings, nested by stage.

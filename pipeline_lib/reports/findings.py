@@ -147,15 +147,43 @@ def _effect_of_seq_length(content: ReportContent, texts: Texts) -> Iterator[str]
 def _musical_differences(content: ReportContent, texts: Texts) -> Iterator[str]:
     run = best_run(content).name
     rows = content.metrics[content.metrics["run"] == run]
-    apart = [
-        str(row["metric"])
+    total = rows["metric"].nunique()
+    apart = {
+        f"{temperature:g}": _metrics_apart(at, texts)
+        for temperature, at in rows.groupby("temperature", sort=False)
+    }
+    if len(apart) > 1:
+        yield texts("finding.between_sentences").join(_by_temperature(run, total, apart, texts))
+        return
+    for metrics in apart.values():
+        key = "finding.music_differs" if metrics else "finding.music_alike"
+        yield texts(key, n=len(metrics), total=total, run=run, metrics=_listed(metrics, texts))
+
+
+def _by_temperature(
+    run: str, total: int, apart: dict[str, list[str]], texts: Texts
+) -> Iterator[str]:
+    counts = [
+        texts("finding.at_temperature", temperature=temperature, n=len(metrics))
+        for temperature, metrics in apart.items()
+    ]
+    yield texts("finding.music_by_temperature", total=total, run=run, counts=_listed(counts, texts))
+    fewest = min(apart, key=lambda temperature: len(apart[temperature]))
+    if apart[fewest]:
+        metrics = _listed(apart[fewest], texts)
+        yield texts("finding.music_fewest", temperature=fewest, metrics=metrics)
+
+
+def _metrics_apart(rows: pd.DataFrame, texts: Texts) -> list[str]:
+    """Names of the metrics whose intervals do not overlap the corpus's."""
+    return [
+        texts(f"metric.{row['metric']}").lower()
         for _, row in rows.iterrows()
         if is_apart(
             row["generated_low"], row["generated_high"], row["corpus_low"], row["corpus_high"]
         )
     ]
-    if apart:
-        names = texts("finding.separator").join(texts(f"metric.{name}").lower() for name in apart)
-        yield texts("finding.music_differs", n=len(apart), total=len(rows), run=run, metrics=names)
-    elif len(rows):
-        yield texts("finding.music_alike", total=len(rows), run=run)
+
+
+def _listed(items: list[str], texts: Texts) -> str:
+    return texts("finding.separator").join(items)

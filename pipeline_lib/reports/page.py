@@ -71,6 +71,9 @@ def render_page(content: ReportContent) -> str:
         with_memory=_memory_rows(content),
         metrics=_metric_rows(content.metrics),
         metric_runs=list(content.metrics["run"].unique()),
+        temperatures=[
+            f"{temperature:g}" for temperature in content.metrics["temperature"].unique()
+        ],
         samples=samples,
         settings=_settings(content.parameters),
         style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
@@ -144,20 +147,20 @@ class _Cell:
 
 @dataclass(frozen=True)
 class _MetricRow:
-    """One metric, over the corpus and over every run."""
+    """One metric, over the corpus and over every run's temperatures."""
 
     name: str
     unit: str
     corpus: _Cell
-    runs: list[_Cell]
+    generated: list[_Cell]
 
 
 def _metric_rows(metrics: pd.DataFrame) -> list[_MetricRow]:
     rows = []
-    for name, of_runs in metrics.groupby("metric", sort=False):
-        first = of_runs.iloc[0]
+    for name, generated in metrics.groupby("metric", sort=False):
+        first = generated.iloc[0]
         corpus = _cell(first, "corpus")
-        cells = [_cell(row, "generated", corpus) for _, row in of_runs.iterrows()]
+        cells = [_cell(row, "generated", corpus) for _, row in generated.iterrows()]
         rows.append(_MetricRow(str(name), first["unit"], corpus, cells))
     return rows
 
@@ -174,7 +177,7 @@ def _shown(sample: Sample, number: int) -> dict[str, Any]:
     return {
         "sample": sample,
         "number": number,
-        "file_name": f"{sample.run}-{sample.index + 1}",
+        "file_name": f"{sample.run}-{sample.name}",
         "score": Markup(engraving.svg),
         "music_font": engraving.font_face,
         "roll": Markup(plots.piano_roll(sample.notes, sample.prompt_notes, str(number))),

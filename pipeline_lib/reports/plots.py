@@ -35,19 +35,26 @@ def loss_curves(runs: Sequence[RunResult], texts: Texts) -> str:
     n_rows = -(-len(runs) // n_columns)
     with style():
         figure = Figure(figsize=(_WIDTH_INCH, 0.4 + 1.8 * n_rows), layout="constrained")
-        panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-        for axes, run in zip(panels.flat, runs, strict=False):
+        panels = _panels(figure, len(runs), n_columns, texts("plot.epoch"), texts("plot.loss"))
+        for axes, run in zip(panels, runs, strict=True):
             _loss_panel(axes, run)
-        for axes in panels.flat[len(runs) :]:
-            axes.remove()
-        for axes in panels[:, 0]:
-            axes.set_ylabel(texts("plot.loss"))
-        for axes in panels.flat[max(0, len(runs) - n_columns) : len(runs)]:
-            axes.set_xlabel(texts("plot.epoch"))
-            axes.tick_params(labelbottom=True)
-        lines = panels.flat[0].get_lines()[:2]
+        lines = panels[0].get_lines()[:2]
         _legend(figure, lines, [texts("plot.train"), texts("plot.valid")])
         return to_svg(figure, f"loss-{texts.language}")
+
+
+def _panels(figure: Figure, n: int, n_columns: int, x_label: str, y_label: str) -> list[Axes]:
+    """Panels on the same scales, row by row, labelled along the left and the lower edge."""
+    n_rows = -(-n // n_columns)
+    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    for axes in panels.flat[n:]:
+        axes.remove()
+    for axes in panels[:, 0]:
+        axes.set_ylabel(y_label)
+    for axes in panels.flat[max(0, n - n_columns) : n]:
+        axes.set_xlabel(x_label)
+        axes.tick_params(labelbottom=True)
+    return list(panels.flat[:n])
 
 
 def _loss_panel(axes: Axes, run: RunResult) -> None:
@@ -98,12 +105,15 @@ def perplexity_by_length(
 
 
 def metric_intervals(metrics: pd.DataFrame, texts: Texts) -> str:
-    """Means and intervals of every run against the band of the corpus, one panel per metric."""
-    runs = list(metrics["run"].unique())
+    """Means and intervals of every run against the band of the corpus, one panel per metric.
+
+    Runs are below each other; if there are several temperatures, once for each.
+    """
+    runs, temperatures = list(metrics["run"].unique()), list(metrics["temperature"].unique())
     names = list(metrics["metric"].unique())
     n_columns = 4
     n_rows = -(-len(names) // n_columns)
-    height_inch = 0.4 + n_rows * (0.62 + 0.13 * len(runs))
+    height_inch = 0.4 + n_rows * (0.62 + 0.13 * _n_places(runs, temperatures))
     with style():
         figure = Figure(figsize=(_WIDTH_INCH, height_inch), layout="constrained")
         panels = figure.subplots(n_rows, n_columns, squeeze=False)
@@ -111,61 +121,80 @@ def metric_intervals(metrics: pd.DataFrame, texts: Texts) -> str:
             if name is None:
                 axes.remove()
             else:
-                _metric_panel(axes, metrics[metrics["metric"] == name], runs)
+                _metric_panel(axes, metrics[metrics["metric"] == name], runs, temperatures)
                 axes.set_title(texts(f"metric.{name}"))
+        if len(temperatures) > 1:
+            for axes in panels[:, 0]:
+                axes.set_ylabel(texts("plot.temperature"))
         handles = [_line(number) for number in range(len(runs))]
         _legend(figure, [Patch(color=BAND), *handles], [texts("plot.corpus"), *runs])
         return to_svg(figure, f"metrics-{texts.language}")
 
 
-def _metric_panel(axes: Axes, rows: pd.DataFrame, runs: list[str]) -> None:
+def _n_places(runs: list[str], temperatures: list[float]) -> int:
+    """Lines of a panel of `metric_intervals`, a free one between two temperatures included."""
+    return (len(runs) + 1) * len(temperatures) - 1
+
+
+def _metric_panel(
+    axes: Axes, rows: pd.DataFrame, runs: list[str], temperatures: list[float]
+) -> None:
     corpus = rows.iloc[0]
     axes.axvspan(corpus["corpus_low"], corpus["corpus_high"], color=BAND)
     axes.axvline(corpus["corpus_mean"], color=MUTED, linewidth=0.8)
     for _, row in rows.iterrows():
         number = runs.index(row["run"])
-        axes.hlines(number, row["generated_low"], row["generated_high"], color=colour(number))
-        axes.plot(row["generated_mean"], number, marker(number), color=colour(number))
-    axes.set_ylim(len(runs) - 0.4, -0.6)
-    axes.set_yticks([])
+        place = number + temperatures.index(row["temperature"]) * (len(runs) + 1)
+        axes.hlines(place, row["generated_low"], row["generated_high"], color=colour(number))
+        axes.plot(row["generated_mean"], place, marker(number), color=colour(number))
+    axes.set_ylim(_n_places(runs, temperatures) - 0.4, -0.6)
+    if len(temperatures) > 1:
+        middles = (len(runs) - 1) / 2 + np.arange(len(temperatures)) * (len(runs) + 1)
+        axes.set_yticks(middles, [f"{temperature:g}" for temperature in temperatures])
+        axes.grid(visible=False, axis="y")
+    else:
+        axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=2))
     axes.margins(x=0.12)
 
 
 def leap_distribution(leaps: pd.DataFrame, texts: Texts) -> str:
-    """Shares of melodic intervals, runs as lines over the bars of the corpus."""
+    """Shares of melodic intervals, runs as lines over the bars of the corpus, one panel per temperature."""
+    corpus, generated = leaps[leaps["set"] == CORPUS], leaps[leaps["set"] != CORPUS]
+    temperatures = list(generated["temperature"].unique())
+    n_columns = min(2, len(temperatures))
+    n_rows = -(-len(temperatures) // n_columns)
+    x_label, y_label = texts("plot.interval"), texts("plot.share")
     with style():
-        figure = Figure(figsize=(_WIDTH_INCH, 2.7), layout="constrained")
-        axes = figure.subplots()
-        corpus = leaps[leaps["set"] == CORPUS]
-        axes.bar(
-            corpus["interval_semitones"],
-            corpus["share"],
-            width=0.8,
-            color=BAND,
-            label=texts("plot.corpus"),
-        )
-        runs = leaps[leaps["set"] != CORPUS].groupby("set", sort=False)
-        for number, (name, rows) in enumerate(runs):
-            axes.plot(
-                rows["interval_semitones"],
-                rows["share"],
-                marker(number),
-                linestyle="-",
-                color=colour(number),
-                linewidth=0.9,
-                markersize=3,
-                label=name,
-            )
-        axes.grid(visible=False, axis="x")
-        axes.set_xticks(range(-12, 13, 2))
-        axes.margins(x=0.01)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.set_xlabel(texts("plot.interval"))
-        axes.set_ylabel(texts("plot.share"))
-        _legend(figure, *axes.get_legend_handles_labels())
+        figure = Figure(figsize=(_WIDTH_INCH, 0.6 + 2.1 * n_rows), layout="constrained")
+        panels = _panels(figure, len(temperatures), n_columns, x_label, y_label)
+        for axes, temperature in zip(panels, temperatures, strict=True):
+            of_runs = generated[generated["temperature"] == temperature]
+            _leap_panel(axes, corpus, of_runs, texts("plot.corpus"))
+            if len(temperatures) > 1:
+                axes.set_title(texts("sample.temperature", temperature=f"{temperature:g}"))
+        _legend(figure, *panels[0].get_legend_handles_labels())
         return to_svg(figure, f"leaps-{texts.language}")
+
+
+def _leap_panel(axes: Axes, corpus: pd.DataFrame, generated: pd.DataFrame, label: str) -> None:
+    axes.bar(corpus["interval_semitones"], corpus["share"], width=0.8, color=BAND, label=label)
+    for number, (name, rows) in enumerate(generated.groupby("set", sort=False)):
+        axes.plot(
+            rows["interval_semitones"],
+            rows["share"],
+            marker(number),
+            linestyle="-",
+            color=colour(number),
+            linewidth=0.9,
+            markersize=3,
+            label=name,
+        )
+    axes.grid(visible=False, axis="x")
+    axes.set_xticks(range(-12, 13, 2))
+    axes.margins(x=0.01)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
 ROLL_LEFT, ROLL_RIGHT = 0.045, 0.995

@@ -72,13 +72,26 @@ def test_help_imports_neither_prefect_nor_tensorflow() -> None:
     assert done.stdout.splitlines()[-1] == "set()"
 
 
+def test_settings_that_are_given_several_times_are_lists() -> None:
+    from flows.cli import Experiment
+
+    options = ("--temperature", "0.5", "--temperature", "1.2", "--seq-length", "25")
+    _, bound, _ = app.parse_args(["plan", *options], print_error=False)
+    experiment = bound.arguments["experiment"]
+    assert isinstance(experiment, Experiment)
+    assert experiment.settings() == {
+        "generate.temperatures": [0.5, 1.2],
+        "windows.seq_lengths": [25],
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         (["status", "--artifacts", "none"], "nothing has run here yet"),
         (["inspect", "none"], "this is no artifact"),
         (["run", "--corpus", "none"], "there is no such corpus folder"),
-        (["run", "--temperature", "99"], "generate.temperature = 99"),
+        (["run", "--temperature", "99"], "generate.temperatures.0 = 99"),
         (["plan", "--set", "nonsense"], "--set 'nonsense' has no value"),
         (["plan", "--set", "a.b=1"], "unknown setting 'a.b'"),
     ],

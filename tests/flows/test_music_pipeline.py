@@ -5,6 +5,7 @@ The tests build on each other's artifacts: each changes one thing, looks at the 
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -27,11 +28,17 @@ pytestmark = [
 ]
 
 
-def run(corpus: Path, artifacts: Path, **settings: object) -> Journal:
+def run(
+    corpus: Path, artifacts: Path, temperatures: list[float] | None = None, **settings: object
+) -> Journal:
     from flows.music_pipeline import music_pipeline
 
     music_pipeline(
-        corpus=str(corpus), preset="tiny", settings={**TINY, **settings}, artifacts=str(artifacts)
+        corpus=str(corpus),
+        preset="tiny",
+        temperatures=temperatures,
+        settings={**TINY, **settings},
+        artifacts=str(artifacts),
     )
     journal = load_journal(ArtifactStore(artifacts))
     assert journal is not None
@@ -141,12 +148,12 @@ def test_an_edited_file_runs_its_shard_and_what_depends_on_it(
 def test_another_temperature_touches_nothing_before_generation(
     first: Journal, corpus: Path, artifacts: Path
 ) -> None:
-    calls = plan(corpus, artifacts, **{"generate.temperature": 0.5})
+    calls = plan(corpus, artifacts, **{"generate.temperatures": [0.5]})
     running = would_run(calls)
     assert Counter(running["run"]) == {"generate": 2, "write_report": 1}
     assert Counter(running["run-if-changed"]) == {"evaluate": 2}
     reasons = {call.reason for call in calls.values() if call.stage.startswith("generate/")}
-    assert reasons == {"config.temperature 1.0 -> 0.5"}
+    assert reasons == {"config.temperatures new: 0.5, gone: 1.0"}
 
 
 @pytest.mark.parametrize("damage", ["delete", "corrupt"])
@@ -229,3 +236,36 @@ def test_without_a_prompt_music_is_written_from_nothing(
     assert set(prompts["time_signature"].to_pylist()) == {"4/4"}
     samples = pq.read_table(artifacts / artifact_of(promptless, "generate/") / "samples.parquet")
     assert any(samples["tokens"].to_pylist())
+
+
+def test_each_temperature_has_samples_and_figures_in_one_call(
+    first: Journal, corpus: Path, artifacts: Path
+) -> None:
+    grid = run(corpus, artifacts, temperatures=[0.5, 1.2])
+    ran = Counter(entry.stage.partition("/")[0] for entry in grid.stages if entry.state == "ran")
+    assert ran == {"generate": 2, "evaluate": 2, "write_report": 1}
+
+    samples = artifacts / artifact_of(grid, "generate/")
+    table = pq.read_table(samples / "samples.parquet").to_pandas()
+    assert table.groupby("temperature")["sample"].nunique().to_dict() == {0.5: 3, 1.2: 3}
+    assert (
+        table.groupby("sample")["prompt_tokens"].agg(lambda p: len({*map(tuple, p)})) == 1
+    ).all()
+    n_new = table["tokens"].map(len).groupby(table["temperature"]).sum().to_dict()
+    explained = pq.read_table(samples / "explanations.parquet").to_pandas()
+    assert explained.groupby("temperature").size().to_dict() == n_new
+    assert {path.stem for path in samples.glob("*.mid")} == {"t0.5-01", "t1.2-01"}
+    assert json.loads((samples / "t1.2-01.json").read_text())["temperature"] == 1.2
+
+    measured = artifacts / artifact_of(grid, "evaluate/")
+    for name in ("pieces.parquet", "leaps.parquet"):
+        table = pq.read_table(measured / name).to_pandas()
+        assert table.query("set == 'generated'")["temperature"].unique().tolist() == [0.5, 1.2]
+        assert table.query("set == 'corpus'")["temperature"].isna().all()
+    summary = pq.read_table(measured / "summary.parquet").to_pandas()
+    of_corpus = summary.groupby("metric")[["corpus_mean", "corpus_low", "corpus_high"]]
+    assert (of_corpus.nunique() <= 1).all(axis=None)
+
+    report = (artifacts / artifact_of(grid, "write_report") / "report.html").read_text()
+    for temperature in ("0.5", "1.2"):
+        assert report.count(f">temperature {temperature}</span>") == 2 + 2  # columns and samples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def made_up_corpus() -> CorpusSummary:
     )
 
 
-def made_up_metrics(runs: Sequence[str]) -> pd.DataFrame:
+def made_up_metrics(runs: Sequence[str], temperatures: Sequence[float] = (1.0,)) -> pd.DataFrame:
     rng = np.random.default_rng(5)
     scale = {
         "bits": 2.6,
@@ -88,11 +89,12 @@ def made_up_metrics(runs: Sequence[str]) -> pd.DataFrame:
     rows = []
     for metric in METRICS.values():
         middle = scale[metric.unit] * rng.uniform(0.85, 1.1)
-        for run in runs:
-            mean = middle * rng.normal(1, 0.04)
+        for run, temperature in itertools.product(runs, temperatures):
+            mean = middle * rng.normal(temperature, 0.04)
             rows.append(
                 {
                     "run": run,
+                    "temperature": temperature,
                     "metric": metric.name,
                     "unit": metric.unit,
                     "generated_mean": mean,
@@ -108,16 +110,14 @@ def made_up_metrics(runs: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def made_up_leaps(runs: Sequence[str]) -> pd.DataFrame:
+def made_up_leaps(runs: Sequence[str], temperatures: Sequence[float] = (1.0,)) -> pd.DataFrame:
     interval = np.arange(-12, 13)
+    sets = [("corpus", np.nan), *itertools.product(runs, temperatures)]
     tables = []
-    for number, name in enumerate(("corpus", *runs)):
+    for number, (name, temperature) in enumerate(sets):
         weight = np.exp(-np.abs(interval) / (2.5 + 0.2 * number)) * (1 + 0.5 * np.cos(interval))
-        tables.append(
-            pd.DataFrame(
-                {"set": name, "interval_semitones": interval, "share": weight / weight.sum()}
-            )
-        )
+        columns = {"interval_semitones": interval, "share": weight / weight.sum()}
+        tables.append(pd.DataFrame({"set": name, "temperature": temperature, **columns}))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -128,7 +128,7 @@ def made_up_sample(folder: Path, run: str, index: int, notes: GridNotes) -> Samp
     audio = render_audio(notes, sound, available_backend())
     return Sample(
         run=run,
-        index=index,
+        name=f"t1-{index + 1:02d}",
         temperature=1.0,
         prompt_notes=16,
         notes=notes,

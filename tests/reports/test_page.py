@@ -16,7 +16,8 @@ import pytest
 from pipeline_lib.reports.content import ReportContent
 from pipeline_lib.reports.language import texts_in
 from pipeline_lib.reports.page import render_page
-from pipeline_lib.reports.plots import loss_curves, piano_roll
+from pipeline_lib.reports.plots import leap_distribution, loss_curves, piano_roll
+from tests.reports.made_up import made_up_leaps, made_up_metrics
 
 SCREENSHOTS = Path(__file__).parents[2] / "test-output"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -101,6 +102,31 @@ def test_a_report_of_next_to_nothing(content: ReportContent) -> None:
     html = render_page(sparse)
     assert "No file was rejected." in html
     assert "nan" not in re.sub(r"data:[^)\"]+", "", html).lower().split("<main>")[1]
+
+
+def test_several_temperatures_are_columns_of_their_run(content: ReportContent, html: str) -> None:
+    assert "colspan" not in html[html.index('<table class="metrics"') :].split("</thead>")[0]
+    names = [run.name for run in content.runs]
+    metrics = made_up_metrics(names, (0.5, 1.2))
+    leaps = made_up_leaps(names, (0.5, 1.2))
+    table = render_page(replace(content, metrics=metrics, leaps=leaps, samples=())).partition(
+        '<table class="metrics"'
+    )[2]
+    header, _, body = table.partition("</thead>")
+    assert header.count('colspan="2"') == len(names)
+    temperatures = re.findall(r'<span lang="en">temperature ([\d.]+)</span>', header)
+    assert temperatures == ["0.5", "1.2"] * len(names)
+    first_row = body.partition("</tr>")[0]
+    cells = re.findall(r"<b>([\d.]+)</b>", first_row)
+    expected = metrics[metrics["metric"] == metrics["metric"].iloc[0]]["generated_mean"]
+    assert cells[1:] == [f"{mean:.2f}" for mean in expected]
+
+
+def test_each_temperature_has_a_panel_of_leaps(content: ReportContent) -> None:
+    names, texts = [run.name for run in content.runs], texts_in("en")
+    svg = leap_distribution(made_up_leaps(names, (0.5, 1.0, 1.2)), texts)
+    assert re.findall(r">temperature ([\d.]+)<", svg) == ["0.5", "1", "1.2"]
+    assert "temperature" not in leap_distribution(content.leaps, texts)
 
 
 def test_plots_take_text_fonts_and_colours_from_the_page(content: ReportContent) -> None:
@@ -232,7 +258,7 @@ def test_files_can_be_saved(
         ).click()
     sample = content.samples[0]
     expected = {"mid": sample.midi, "musicxml": sample.musicxml.encode(), "mp3": sample.mp3}
-    assert download.value.suggested_filename == f"{sample.run}-1.{suffix}"
+    assert download.value.suggested_filename == f"{sample.run}-t1-01.{suffix}"
     assert Path(download.value.path()).read_bytes() == expected[suffix]
 
 
