@@ -351,8 +351,14 @@ def test_a_folder_that_cannot_be_written_to_is_refused(
     generate: Generate, artifacts: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    for out in (tmp_path / "file", tmp_path / "file" / "x"):
-        done = generate("--artifacts", artifacts, out=out)
+    in_the_way = tmp_path / "out" / "t1-01.mid"
+    in_the_way.mkdir(parents=True)
+    for out, where in {
+        tmp_path / "file": tmp_path / "file",
+        tmp_path / "file" / "x": tmp_path / "file" / "x",
+        tmp_path / "out": in_the_way,
+    }.items():
+        done = generate("--artifacts", artifacts, *SHORT, out=out)
         assert done.status == 1
-        assert f"where: {out}" in done.errors
+        assert f"where: {where}\n" in done.errors
         assert "--out" in done.errors.partition("to fix it:")[2]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline_lib.config import GenerateConfig, NetworkConfig
+from pipeline_lib.config import ComposeConfig, NetworkConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.generation.composing import compose
 from pipeline_lib.generation.samples import Sample
@@ -34,7 +34,7 @@ OUTSIDE = prompt("Pitch_57:1", "Pitch_74:1")
 
 
 def composed(net: Network, prompts: list[Prompt] | None = None, **settings: Any) -> list[Sample]:
-    return compose(net, KNOWN, prompts or PROMPTS, GenerateConfig(**settings), STEPS)
+    return compose(net, KNOWN, prompts or PROMPTS, ComposeConfig(**settings), STEPS)
 
 
 def pitches(sample: Sample) -> set[int]:
@@ -137,7 +137,7 @@ def test_equal_notes_in_other_metres_are_searched_for_apart() -> None:
 @pytest.mark.parametrize("beam_width", [None, 2])
 def test_progress_is_told_to_the_end(beam_width: int | None) -> None:
     told: list[tuple[int, int]] = []
-    config = GenerateConfig(beam_width=beam_width, length=40)
+    config = ComposeConfig(beam_width=beam_width, length=40)
     compose(network(), KNOWN, PROMPTS, config, STEPS, lambda n, total: told.append((n, total)))
     assert told[-1][0] == told[-1][1]
     assert np.all(np.diff([n for n, _ in told]) >= 0)

@@ -21,13 +21,14 @@ from tests.models.tiny_corpus import ARCHITECTURES, names
 
 SAMPLES = [
     Sample(
+        0.8,
         0,
         prompt("Pitch_60:1", "Rest:1/2"),
         ("Chord_60.64.67:2", "Pitch_62:1/2", "Rest:1/4", "Pitch_60:3/2"),
         "model",
     ),
-    Sample(5, prompt("Pitch_62:1", "Pitch_60:1"), ("Pitch_57:1",), "limit"),
-    Sample(7, prompt("Pitch_62:1", "Pitch_64:1"), (), "model"),
+    Sample(0.8, 5, prompt("Pitch_62:1", "Pitch_60:1"), ("Pitch_57:1",), "limit"),
+    Sample(0.8, 7, prompt("Pitch_62:1", "Pitch_64:1"), (), "model"),
 ]
 
 
@@ -90,7 +91,7 @@ def test_a_likely_token_is_no_alternative_to_itself() -> None:
     likely = next(token for token in ranked if token not in SPECIAL_TOKENS)
     assert ranked.index(likely) < N_ALTERNATIVES
     ranked.remove(likely)
-    (row,) = rows_of(network(), [Sample(5, SAMPLES[1].prompt, (likely,), "limit")])[5]
+    (row,) = rows_of(network(), [Sample(0.8, 5, SAMPLES[1].prompt, (likely,), "limit")])[5]
     assert [other["token"] for other in row["alternatives"]] == ranked[:N_ALTERNATIVES]
 
 
@@ -110,7 +111,7 @@ def test_only_new_tokens_are_explained() -> None:
 
 
 def test_without_a_prompt_the_first_token_is_explained_from_the_start_alone() -> None:
-    samples = [Sample(0, prompt(), ("Pitch_60:1", "Pitch_62:1"), "model")]
+    samples = [Sample(0.8, 0, prompt(), ("Pitch_60:1", "Pitch_62:1"), "model")]
     rows = rows_of(network(), samples)[0]
     assert [(row["position"], row["onset_step"]) for row in rows] == [(0, 0), (1, 4)]
     expected = probabilities(network(), samples[0])[0, KNOWN.ids["Pitch_60:1"]]

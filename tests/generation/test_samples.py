@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from pipeline_lib.config import ConstraintConfig, GenerateConfig, SamplingConfig
+from pipeline_lib.config import ComposeConfig
 from pipeline_lib.generation.samples import (
     SAMPLE_SCHEMA,
     Sample,
     sample_row,
     sample_table,
     samples_from_table,
-    settings_of,
 )
 from tests.generation.tiny_music import STEPS, prompt
 
 SAMPLES = [
-    Sample(0, prompt("Pitch_60:1", "Rest:1/2"), ("Chord_60.64.67:2", "Pitch_62:1/2"), "model"),
-    Sample(3, prompt(key_signature=None, source="none"), (), "limit"),
-    Sample(4, prompt("Pitch_60:1", replaced=("C#4:1 -> C4:1",)), ("Pitch_62:1",), "asked"),
+    Sample(0.7, 0, prompt("Pitch_60:1", "Rest:1/2"), ("Chord_60.64.67:2", "Pitch_62:1/2"), "model"),
+    Sample(0.7, 3, prompt(key_signature=None, source="none"), (), "limit"),
+    Sample(0.7, 4, prompt("Pitch_60:1", replaced=("C#4:1 -> C4:1",)), ("Pitch_62:1",), "asked"),
 ]
-CONFIG = GenerateConfig(
+CONFIG = ComposeConfig(
     repetition_penalty=1.2,
     repetition_window=8,
     temperature=0.7,
@@ -37,7 +36,7 @@ CONFIG = GenerateConfig(
 
 
 def test_saved_samples_come_back() -> None:
-    assert list(samples_from_table(sample_table(SAMPLES, "lstm", GenerateConfig()))) == SAMPLES
+    assert list(samples_from_table(sample_table(SAMPLES, "lstm", CONFIG))) == SAMPLES
 
 
 def test_a_table_has_every_setting_in_every_row() -> None:
@@ -45,15 +44,19 @@ def test_a_table_has_every_setting_in_every_row() -> None:
     assert table.schema.equals(SAMPLE_SCHEMA, check_metadata=True)
     for row in table.to_pylist():
         assert row["run"] == "lstm"
-        assert {name: row[name] for name in settings_of(CONFIG)} == settings_of(CONFIG)
+        assert {name: row[name] for name in ComposeConfig.model_fields} == CONFIG.model_dump()
 
 
 def test_every_setting_that_decides_a_sample_is_in_its_manifest() -> None:
     row = sample_row(SAMPLES[2], "lstm", CONFIG)
-    for name in (*SamplingConfig.model_fields, *ConstraintConfig.model_fields):
-        assert row[name] == getattr(CONFIG, name), name
-    assert (row["beam_width"], row["length"], row["seed"]) == (4, 99, 17)
+    assert {name: row[name] for name in ComposeConfig.model_fields} == CONFIG.model_dump()
+    assert (row["temperature"], row["beam_width"], row["length"], row["seed"]) == (0.7, 4, 99, 17)
     assert not {"n_samples", "n_rendered"} & set(row)  # how many others there are decides nothing
+
+
+def test_files_are_named_by_temperature_and_number_from_1() -> None:
+    assert [sample.name for sample in SAMPLES] == ["t0.7-01", "t0.7-04", "t0.7-05"]
+    assert Sample(1.0, 99, prompt(), (), "model").name == "t1-100"
 
 
 def test_a_manifest_says_what_was_given_and_added() -> None:
