@@ -344,6 +344,7 @@ def _with_options(text: str) -> str:
     """A message about settings, as one about the options of `generate`."""
     for setting, option in _OPTIONS.items():
         text = text.replace(setting, option)
+    text = re.sub(r"(--temperature)\.\d+", r"\1", text)  # which of several
     return re.sub(r"generate\.(\w+)", lambda found: "--" + found[1].replace("_", "-"), text)
 
 

@@ -110,6 +110,8 @@ def generate_music(
             for settings in config.grid:
                 writer.write(prompts, settings)
             return NewMusic(found.name, str(out), writer.finished())
+        except OSError as error:
+            raise _unwritable(error, Path(error.filename or out)) from None
         finally:
             stop_listening()
 
@@ -118,11 +120,15 @@ def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(
-            f"nothing can be written there ({error.strerror})",
-            path=out,
-            remedy="name another folder with --out",
-        ) from None
+        raise _unwritable(error, out) from None
+
+
+def _unwritable(error: OSError, path: Path) -> ConfigError:
+    return ConfigError(
+        f"nothing can be written there ({error.strerror})",
+        path=path,
+        remedy="name another folder with --out",
+    )
 
 
 class _Writer:

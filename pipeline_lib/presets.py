@@ -99,7 +99,14 @@ def _put(values: dict[str, Any], dotted_name: str, value: Any) -> None:
 
 
 def _describe(error: ValidationError) -> str:
-    return "; ".join(_describe_one(detail) for detail in error.errors())
+    details = error.errors()
+    # A list with a wrong item is said to be too short as well, without that item.
+    with_wrong_items = {detail["loc"][:-1] for detail in details if detail["loc"]}
+    return "; ".join(
+        _describe_one(detail)
+        for detail in details
+        if detail["type"] != "too_short" or detail["loc"] not in with_wrong_items
+    )
 
 
 def _describe_one(detail: Any) -> str:
