@@ -89,16 +89,16 @@ def _first(size: Size) -> Work:
 
 
 def _sampling(size: Size) -> Any:
-    from pipeline_lib.config import GenerateConfig
+    from pipeline_lib.config import ComposeConfig
     from pipeline_lib.models.sampling import Sampler
     from pipeline_lib.tokens.constraints import constrain
     from pipeline_lib.tokens.prompts import Prompt
     from pipeline_lib.tokens.vocabulary import END_ID, Vocabulary
 
     prompts = [Prompt("none", (), "4/4", 120.0, None)] * size.n_sequences
-    constraints = constrain(GenerateConfig(), prompts, Vocabulary(TOKENS), steps_per_quarter=24)
+    constraints = constrain(ComposeConfig(), prompts, Vocabulary(TOKENS), steps_per_quarter=24)
     constraints.is_allowed[:, END_ID] = False
-    sampler = Sampler(_network(), GenerateConfig())
+    sampler = Sampler(_network(), ComposeConfig())
     given = [np.empty(0, np.int32)] * size.n_sequences
     return lambda: sampler.sample(given, constraints, length=LENGTH, seed=0)
 

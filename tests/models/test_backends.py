@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline_lib.config import GenerateConfig
+from pipeline_lib.config import ComposeConfig
 from pipeline_lib.models.checkpoints import to_numpy
 from pipeline_lib.models.networks import Network
 from pipeline_lib.models.sampling import Sampler
@@ -71,8 +71,8 @@ for model, regime in ((ARCHITECTURES[2], "streams"), (ARCHITECTURES[4], "windows
 def music_of(network: Network) -> NDArray[np.int32]:
     """The notes of three samples, one after the other."""
     prompts = [Prompt("none", (), "4/4", 120.0, None)] * 3
-    rules = constrain(GenerateConfig(), prompts, Vocabulary(TOKENS), steps_per_quarter=4)
-    sampler = Sampler(network, GenerateConfig(top_p=0.9, repetition_penalty=1.2))
+    rules = constrain(ComposeConfig(), prompts, Vocabulary(TOKENS), steps_per_quarter=4)
+    sampler = Sampler(network, ComposeConfig(top_p=0.9, repetition_penalty=1.2))
     given = [np.empty(0, np.int32)] * 3
     return np.concatenate(sampler.sample(given, rules, length=20, seed=1))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline_lib.config import GenerateConfig, NetworkConfig
+from pipeline_lib.config import ComposeConfig, NetworkConfig
 from pipeline_lib.models.networks import Network
 from pipeline_lib.models.sampling import BLOCK_SIZE, Sampler
 from pipeline_lib.models.stepping import NetworkStepper
@@ -19,25 +19,25 @@ from pipeline_lib.tokens.vocabulary import END_ID, START_ID, UNKNOWN_ID, Vocabul
 from tests.models.tiny_corpus import ARCHITECTURES, PLAIN, TOKENS, VOCAB_SIZE, names, run_config
 
 STEPS_PER_QUARTER = 4
-UNCHANGED = GenerateConfig()
+UNCHANGED = ComposeConfig()
 
 SOME = [ARCHITECTURES[0], ARCHITECTURES[4], ARCHITECTURES[5]]
 some_architectures = pytest.mark.parametrize("model", SOME, ids=names(SOME))
 
 
 @cache
-def sampler(config: GenerateConfig = UNCHANGED, model: NetworkConfig = PLAIN) -> Sampler:
+def sampler(config: ComposeConfig = UNCHANGED, model: NetworkConfig = PLAIN) -> Sampler:
     return Sampler(Network(run_config(model=model), TOKENS), config)
 
 
-def rules(n: int, config: GenerateConfig = UNCHANGED) -> Constraints:
+def rules(n: int, config: ComposeConfig = UNCHANGED) -> Constraints:
     prompts = [Prompt("none", (), "4/4", 120.0, None)] * n
     return constrain(config, prompts, Vocabulary(TOKENS), STEPS_PER_QUARTER)
 
 
 def sample(
     prompts: list[list[int]],
-    config: GenerateConfig = UNCHANGED,
+    config: ComposeConfig = UNCHANGED,
     model: NetworkConfig = PLAIN,
     *,
     length: int = 40,
@@ -106,11 +106,11 @@ def test_nothing_at_all_can_be_continued() -> None:
 
 
 def test_a_temperature_of_zero_needs_no_seed() -> None:
-    greedy = GenerateConfig(temperature=0.0)
+    greedy = ComposeConfig(temperature=0.0)
     assert sample([[3]], greedy, seed=1) == sample([[3]], greedy, seed=2)
 
 
-def first_tokens(config: GenerateConfig, n: int) -> NDArray[np.int64]:
+def first_tokens(config: ComposeConfig, n: int) -> NDArray[np.int64]:
     made = sample([[3, 4]] * n, config, length=1)
     return np.bincount([tokens[0] if tokens else END_ID for tokens in made], minlength=VOCAB_SIZE)
 
@@ -120,7 +120,7 @@ def first_tokens(config: GenerateConfig, n: int) -> NDArray[np.int64]:
 )
 def test_tokens_of_a_tiny_model_follow_its_distribution(settings: dict[str, float]) -> None:
     n = 2000
-    config = GenerateConfig.model_validate(settings)
+    config = ComposeConfig.model_validate(settings)
     stepper = NetworkStepper(Network(run_config(), TOKENS))
     stepper.reset(1)
     for token_id in (START_ID, 3, 4):
@@ -146,7 +146,7 @@ def test_tokens_of_a_tiny_model_follow_its_distribution(settings: dict[str, floa
 
 def test_recent_tokens_are_rarer_with_a_penalty() -> None:
     plain = sample([[3, 4]] * 40, length=20)
-    penalised = sample([[3, 4]] * 40, GenerateConfig(repetition_penalty=2.0), length=20)
+    penalised = sample([[3, 4]] * 40, ComposeConfig(repetition_penalty=2.0), length=20)
     assert n_repeated(penalised) < 0.5 * n_repeated(plain)
 
 
