@@ -33,8 +33,8 @@ from pipeline_lib.tokens.constraints import Constraints
 from pipeline_lib.tokens.vocabulary import END_ID, START_ID
 
 BLOCK_SIZE, BLOCK_SIZE_GPU = 4, 64
-_STEPS_PER_CALL = 32
-"""Tokens between two looks whether all sequences have ended."""
+_STEPS_PER_CALL = 256
+"""Tokens between two reports; a call has a cost of its own, as much as ten steps of a small network."""
 _FREE = -1
 """In place of a token: it is to be sampled."""
 _NONE = -1
@@ -214,7 +214,10 @@ class _Loop:
     ) -> list[Any]:
         """Tokens of the block, shape (block size, n), and what goes on to the next call."""
 
-        def step(n: Any, loop: list[Any]) -> list[Any]:
+        def goes_on(n: Any, tokens: Any, token_ids: Any, *rest: Any) -> Any:
+            return ops.logical_and(n < given.shape[1], ops.any(token_ids != END_ID))
+
+        def step(n: Any, *loop: Any) -> list[Any]:
             tokens, token_ids, position, steps_left, recent, *state = loop
             logits, state = self._network.step(token_ids, state, position[0])
             allowed = is_allowed
@@ -234,10 +237,11 @@ class _Loop:
             used = ops.where(is_free, ops.take(duration_step, following), 0)
             recent = ops.concatenate([recent[:, 1:], following[:, None]], axis=1)
             tokens = ops.where(ops.arange(tokens.shape[1]) == n, following[:, None], tokens)
-            return [tokens, following, position + 1, steps_left - used, recent, *state]
+            return [n + 1, tokens, following, position + 1, steps_left - used, recent, *state]
 
-        loop = [ops.zeros_like(given), *carry]
-        return ops.fori_loop(0, given.shape[1], step, loop)
+        # Whatever is not reached any more is an end.
+        loop = [ops.zeros((), "int32"), ops.full_like(given, END_ID), *carry]
+        return ops.while_loop(goes_on, step, loop)[1:]
 
     def _is_recent(self, recent: Any, vocab_size: int) -> Any:
         if self._config.repetition_penalty == 1:
