@@ -22,6 +22,7 @@ from pipeline_lib.errors import CorpusError
 from tests.flows.conftest import N_TUNES, TINY, write_tune
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.integration,
     # Prefect's own code warns and leaves sockets to the garbage collector.
     pytest.mark.filterwarnings("ignore"),

@@ -100,6 +100,7 @@ def test_the_model_may_end_a_piece_at_once() -> None:
     assert [(s.ended_by, s.tokens) for s in composed(ending_network(50.0))] == [("model", ())] * 3
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_music_and_another_seed_another() -> None:
     first, same, other = (composed(network(), length=30, seed=seed) for seed in (0, 0, 1))
     assert first == same
@@ -108,6 +109,7 @@ def test_the_same_settings_give_the_same_music_and_another_seed_another() -> Non
     assert all(a.tokens != b.tokens for a, b in zip(first, other, strict=True))
 
 
+@pytest.mark.slow
 def test_equal_prompts_are_continued_in_different_ways_unless_the_likeliest_is_taken() -> None:
     equal = [PROMPTS[0]] * 3
     assert len({sample.tokens for sample in composed(network(), equal, length=20)}) == 3
@@ -128,6 +130,7 @@ def test_a_search_finds_the_same_for_equal_prompts_whatever_the_seed() -> None:
         assert sample.ended_by == "asked"
 
 
+@pytest.mark.slow
 def test_equal_notes_in_other_metres_are_searched_for_apart() -> None:
     prompts = [prompt("Pitch_60:1", time_signature=metre) for metre in ("3/4", "4/4")]
     samples = composed(network(), prompts, beam_width=2, bars=2)

@@ -17,7 +17,7 @@ from pipeline_lib.models.networks import Network
 from pipeline_lib.tokens.note_tokens import parse_token
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, START
 from tests.generation.tiny_music import KNOWN, STEPS, ending_network, network, prompt
-from tests.models.tiny_corpus import ARCHITECTURES, names
+from tests.models.tiny_corpus import ARCHITECTURES, each
 
 SAMPLES = [
     Sample(
@@ -50,7 +50,7 @@ def probabilities(net: Network, sample: Sample) -> NDArray[np.float64]:
     return p[len(sample.prompt.tokens) :]
 
 
-@pytest.mark.parametrize("model", ARCHITECTURES, ids=names(ARCHITECTURES))
+@each(ARCHITECTURES)
 def test_probabilities_are_the_softmax_of_the_networks_scores(model: NetworkConfig) -> None:
     rows = rows_of(network(model))
     for sample in SAMPLES:

@@ -113,6 +113,7 @@ def test_a_format_comes_out_the_same_alone(stem: Path, tmp_path: Path, suffix: s
     assert path.read_bytes() == Path(f"{stem}.{suffix}").read_bytes()
 
 
+@pytest.mark.slow
 def test_sound_is_the_same_whatever_has_seeded_the_random_numbers_of_c() -> None:
     # FluidSynth draws once in a process, so it takes one for each seed.
     code = (

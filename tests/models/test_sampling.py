@@ -16,13 +16,13 @@ from pipeline_lib.models.stepping import NetworkStepper
 from pipeline_lib.tokens.constraints import Constraints, constrain
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.vocabulary import END_ID, START_ID, UNKNOWN_ID, Vocabulary
-from tests.models.tiny_corpus import ARCHITECTURES, PLAIN, TOKENS, VOCAB_SIZE, names, run_config
+from tests.models.tiny_corpus import ARCHITECTURES, PLAIN, TOKENS, VOCAB_SIZE, each, run_config
 
 STEPS_PER_QUARTER = 4
 UNCHANGED = ComposeConfig()
 
 SOME = [ARCHITECTURES[0], ARCHITECTURES[4], ARCHITECTURES[5]]
-some_architectures = pytest.mark.parametrize("model", SOME, ids=names(SOME))
+some_architectures = each(SOME)
 
 
 @cache
@@ -116,7 +116,15 @@ def first_tokens(config: ComposeConfig, n: int) -> NDArray[np.int64]:
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"temperature": 0.5}, {"top_k": 3}, {"top_p": 0.7}, {"min_p": 0.8}], ids=str
+    "settings",
+    [
+        {"temperature": 0.5, "top_p": 0.7},
+        *(
+            pytest.param(settings, marks=pytest.mark.slow)
+            for settings in ({}, {"temperature": 2.0}, {"top_k": 3}, {"min_p": 0.8})
+        ),
+    ],
+    ids=str,
 )
 def test_tokens_of_a_tiny_model_follow_its_distribution(settings: dict[str, float]) -> None:
     n = 2000

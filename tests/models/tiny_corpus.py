@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from pipeline_lib.config import LstmAttentionConfig, LstmConfig, RunConfig, TransformerConfig
@@ -40,6 +41,15 @@ ARCHITECTURES = [
 
 def names(configs: list[Any]) -> list[str]:
     return [config.name for config in configs]
+
+
+def each(models: list[Any], *, fast: int = 1) -> Any:
+    """A test for each of some networks; all but the first are slow, or all but the first few."""
+    return pytest.mark.parametrize(
+        "model",
+        [pytest.param(m, marks=() if n < fast else pytest.mark.slow) for n, m in enumerate(models)],
+        ids=[model.name for model in models],
+    )
 
 
 def run_config(**changes: Any) -> RunConfig:

@@ -197,6 +197,7 @@ def test_melodies_are_read_back(tmp_path_factory: pytest.TempPathFactory, notes:
     assert read_by_music21(text, "abc") == notated(notes)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(notes=melodies(), above=st.lists(st.sampled_from((0, 1, 4, 12)), min_size=3, max_size=3))
 def test_chords_are_read_back_and_are_those_of_the_score(

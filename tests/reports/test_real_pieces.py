@@ -39,7 +39,10 @@ Rows = list[tuple[int, int, int]]
 """(onset, duration, pitch) of each note, in 24ths of a quarter."""
 
 
-@pytest.fixture(scope="module", params=FILES)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(f, marks=() if n < 2 else pytest.mark.slow) for n, f in enumerate(FILES)],
+)
 def piece(request: pytest.FixtureRequest, test_data: Path) -> GridNotes:
     """A piece as a model would write it: one line of notes and chords."""
     (parsed,) = read_midi((test_data / "midi" / request.param).read_bytes(), ParseConfig())

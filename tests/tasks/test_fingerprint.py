@@ -97,37 +97,42 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "stages"),
     [
-        ("notes/midi_bytes.py", "def take_apart(", "def take_apart(_extra, ", {"ingest"}),
-        (
-            "notes/keys.py",
-            "def estimate_key(",
-            "def estimate_key(_extra, ",
-            {"select", "tokenise", "generate"},
-        ),
-        ("notes/duplicates.py", "def minhash(", "def minhash(_extra, ", {"select"}),
-        ("evaluation/pitch.py", "def leap_rate(", "def leap_rate(_extra, ", {"evaluate"}),
-        ("notes/splits.py", "_MIN_DISTINCT = 3", "_MIN_DISTINCT = 4", {"split"}),
-        ("models/shaping.py", "def choose(", "def choose(_extra, ", {"generate"}),
-        (
-            "models/memory.py",
-            "LONGEST_CONTEXT = 64",
-            "LONGEST_CONTEXT = 65",
-            {"fit_baselines", "fit_memory", "score_baselines", "score"},
-        ),
-        (
-            "models/training.py",
-            "_MOST_PER_CALL = 64",
-            "_MOST_PER_CALL = 1",
-            {"train"},
-        ),
-        ("reports/plots.py", "import", "import math\nX = math.pi\nimport", set()),
-        ("reports/templates/page.html.j2", "<main", "<main ", {"write_report"}),
-        ("reports/locale/zh.toml", "=", " =", {"write_report"}),
         (
             "models/networks.py",
             "def _make_blocks(",
             "def _make_blocks(_extra, ",
             {"train", "fit_memory", "score", "generate"},
+        ),
+        ("reports/plots.py", "import", "import math\nX = math.pi\nimport", set()),
+        *(
+            pytest.param(*edit, marks=pytest.mark.slow)
+            for edit in (
+                ("notes/midi_bytes.py", "def take_apart(", "def take_apart(_extra, ", {"ingest"}),
+                (
+                    "notes/keys.py",
+                    "def estimate_key(",
+                    "def estimate_key(_extra, ",
+                    {"select", "tokenise", "generate"},
+                ),
+                ("notes/duplicates.py", "def minhash(", "def minhash(_extra, ", {"select"}),
+                ("evaluation/pitch.py", "def leap_rate(", "def leap_rate(_extra, ", {"evaluate"}),
+                ("notes/splits.py", "_MIN_DISTINCT = 3", "_MIN_DISTINCT = 4", {"split"}),
+                ("models/shaping.py", "def choose(", "def choose(_extra, ", {"generate"}),
+                (
+                    "models/memory.py",
+                    "LONGEST_CONTEXT = 64",
+                    "LONGEST_CONTEXT = 65",
+                    {"fit_baselines", "fit_memory", "score_baselines", "score"},
+                ),
+                (
+                    "models/training.py",
+                    "_MOST_PER_CALL = 64",
+                    "_MOST_PER_CALL = 1",
+                    {"train"},
+                ),
+                ("reports/templates/page.html.j2", "<main", "<main ", {"write_report"}),
+                ("reports/locale/zh.toml", "=", " =", {"write_report"}),
+            )
         ),
     ],
 )
@@ -137,6 +142,7 @@ def test_an_edited_definition_changes_the_stages_that_reach_it(
     assert changed_by(replace(project / "pipeline_lib" / file, old, new)) == stages
 
 
+@pytest.mark.slow
 def test_a_setting_that_only_generation_reads_does_not_touch_training(project: Path) -> None:
     edit = replace(
         project / "pipeline_lib" / "config.py",
