@@ -1,6 +1,6 @@
 """What ingestion costs, beside bare parsing and beside what people usually do.
 
-    python benchmarks/ingest.py FOLDER_OF_MIDI
+    python -m benchmarks.ingest FOLDER_OF_MIDI
 
 Every figure is a ratio of two measurements of this run, on the same files. Costs are processor seconds of this
 process and the processes that it starts; only the speed-up of two processes is in seconds of the clock. The
@@ -20,16 +20,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pyarrow.parquet as pq
 import symusic
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.contest import Claim, print_claims
 from benchmarks.variations import write_variations
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.config import ParseConfig
@@ -45,31 +43,16 @@ _SETTLED_SEC = 2.5
 """Files younger than two seconds are not indexed."""
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One line of the table."""
-
-    what: str
-    value: float
-    unit: str
-    bound: str
-    holds: bool
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="MIDI files, such as those that the tests use")
     paths = sorted(parser.parse_args().folder.rglob("*.mid"))
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as scratch:
-        claims = [*_claims(paths, Path(scratch))]
-    table = Table(title=f"{len(paths)} files, {os.cpu_count()} cores, medians of {N_REPEATS}")
-    for name in ("", "measured", "", "wanted", ""):
-        table.add_column(name, justify="right" if name == "measured" else "left")
-    for claim in claims:
-        mark = "[green]yes[/]" if claim.holds else "[red]no[/]"
-        table.add_row(claim.what, f"{claim.value:,.2f}", claim.unit, claim.bound, mark)
-    Console(width=120).print(table)
+        print_claims(
+            f"{len(paths)} files, {os.cpu_count()} cores, medians of {N_REPEATS}",
+            _claims(paths, Path(scratch)),
+        )
 
 
 def _claims(paths: list[Path], scratch: Path) -> Iterator[Claim]:
@@ -88,8 +71,8 @@ def _claims(paths: list[Path], scratch: Path) -> Iterator[Claim]:
     ratio = statistics.median(whole / bare for bare, whole in costs)
     whole = statistics.median(whole for _, whole in costs)
     yield Claim("whole ingest / bare symusic.Score", ratio, "x processor", "<= 5", ratio <= 5)
-    yield Claim("", len(paths) / whole, "files per processor second", "", True)
-    yield Claim("", n_notes / whole / 1e6, "million notes per processor second", "", True)
+    yield Claim("", len(paths) / whole, "files per processor second")
+    yield Claim("", n_notes / whole / 1e6, "million notes per processor second")
     per_note = n_bytes / n_notes
     yield Claim("on disk", per_note, "bytes per note", "<= 4", per_note <= 4)
 

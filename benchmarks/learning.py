@@ -1,6 +1,6 @@
 """Baselines, a network and the memory of the piece on a folder of music with a given split.
 
-    python benchmarks/learning.py FOLDER SPLIT.json [SEED]
+    python -m benchmarks.learning FOLDER SPLIT.json [SEED]
 
 ``SPLIT.json`` has the lists "train", "valid" and "test" of file names. Train pieces are learnt in all twelve keys, held-out ones
 are as they are. Every row is over the known test tokens with
