@@ -39,6 +39,8 @@ def test_help_comes_in_well_under_a_second(command: str) -> None:
         seconds.append(time.perf_counter() - started)
         assert done.returncode == 0
         assert "Usage: music-pipeline" in done.stdout
+        if seconds[-1] < 0.8:
+            break
     assert min(seconds) < 0.8
 
 

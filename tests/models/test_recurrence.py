@@ -112,6 +112,7 @@ def trained(model: keras.Model) -> list[np.ndarray]:
     return model.get_weights()
 
 
+@pytest.mark.slow
 def test_a_network_trains_to_the_same_bits_again() -> None:
     tf.config.experimental.enable_op_determinism()
     first, again = trained(network(LSTM)), trained(network(LSTM))

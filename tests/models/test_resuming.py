@@ -64,6 +64,7 @@ def test_a_training_that_was_asked_to_stop_goes_on_as_if_nothing_had_been(
     assert digest(resumed) == digest(whole)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_not_whole_does_not_count(tmp_path: Path) -> None:
     whole = train(tmp_path)
     with pytest.raises(Stop):

@@ -187,7 +187,7 @@ def melodies(draw: st.DrawFn) -> GridNotes:
     )
 
 
-@settings(max_examples=150)
+@settings(max_examples=50)
 @given(notes=melodies())
 def test_melodies_are_read_back(tmp_path_factory: pytest.TempPathFactory, notes: GridNotes) -> None:
     text = tune(notes, tmp_path_factory.mktemp("tune"))

@@ -89,6 +89,7 @@ def test_many_unknown_tokens_are_pointed_out(content: ReportContent, html: str) 
     assert "12.3% 不在词表之内" in warning
 
 
+@pytest.mark.slow
 def test_a_report_of_next_to_nothing(content: ReportContent) -> None:
     metrics = content.metrics.query(f"run == '{content.runs[0].name}'").copy()
     metrics.loc[:, "generated_low":"generated_high"] = np.nan
