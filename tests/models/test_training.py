@@ -94,6 +94,7 @@ def test_targets_in_random_order_are_predicted_no_better_than_by_their_shares(
     assert of_unigram - 0.1 < best < of_unigram + 0.2
 
 
+@pytest.mark.slow
 def test_the_history_counts_tokens_and_the_rate_falls_to_zero(tmp_path: Path) -> None:
     trained = train(tmp_path)
     history = trained.history.to_pylist()

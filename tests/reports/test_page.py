@@ -38,6 +38,7 @@ def html(content: ReportContent) -> str:
     return render_page(content)
 
 
+@pytest.mark.slow
 def test_same_content_same_bytes(content: ReportContent, html: str) -> None:
     assert render_page(content) == html
 
