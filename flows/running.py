@@ -23,6 +23,7 @@ from pipeline_lib.notes.catalogue import CorpusCounts, count_corpus
 from pipeline_lib.notes.scanning import find_sources
 from pipeline_lib.notes.table import Status
 from pipeline_lib.presets import PresetName, build_config
+from pipeline_lib.tokens.prompt_sources import read_prompt
 from tasks.prepare import prepare
 from tasks.progress import add_listener, reporter, request_stop
 from tasks.scan import take_snapshot
@@ -58,7 +59,9 @@ def run_flow(
     KeyboardInterrupt
         The user stopped it; all stages have ended.
     """
-    build_config(preset, settings)  # a wrong setting should not wait for Prefect to start
+    config = build_config(preset, settings)
+    # A wrong setting or prompt should wait neither for Prefect to start nor for a corpus to be written.
+    read_prompt(config.prompts, config.parse, config.select, config.tokens)
     _run_prefect_flow(
         "music_pipeline", corpus, artifacts, preset=preset, settings=settings, **machines
     )

@@ -94,6 +94,7 @@ def test_settings_that_are_given_several_times_are_lists() -> None:
         (["inspect", "none"], "this is no artifact"),
         (["run", "--corpus", "none"], "there is no such corpus folder"),
         (["run", "--temperature", "99"], "generate.temperatures.0 = 99"),
+        (["run", "--prompt", "C4:1 H4:1"], "'H4' is no note"),
         (["plan", "--set", "nonsense"], "--set 'nonsense' has no value"),
         (["plan", "--set", "a.b=1"], "unknown setting 'a.b'"),
     ],
