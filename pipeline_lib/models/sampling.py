@@ -92,12 +92,11 @@ class Sampler:
         for nth, number in enumerate(numbers or range(len(prompts))):
             block, row = divmod(number, self._block_size)
             blocks[block].add(row, nth, number)
-        total = len(blocks) * (len(prompts[0]) + length)
-        counted = _Counter(total, progress)
-        loop = self._loop(constraints.has_length)
+        counted = _Counter(len(blocks) * (len(prompts[0]) + length), progress)
+        loop, given = self._loop(constraints.has_length), np.stack(prompts)
 
         def run(block: _Block) -> NDArray[np.int32]:
-            return loop.run(block, prompts, constraints, length, seed, counted.add)
+            return loop.run(block, given, constraints, length, seed, counted.add)
 
         with ThreadPoolExecutor(_n_side_by_side()) as threads:
             outcomes = list(threads.map(run, blocks.values()))
@@ -127,6 +126,11 @@ class _Block:
         self.rows.append(row)
         self.nths.append(nth)
         self.numbers.append(number)
+
+    def uniforms(self, seed: int, length: int) -> NDArray[np.float32]:
+        """Each sequence's random numbers in [0, 1), shape (n_sequences, length)."""
+        streams = [np.random.Generator(np.random.Philox(key=[seed, n])) for n in self.numbers]
+        return np.stack([stream.random(length, dtype=np.float32) for stream in streams])
 
     def spread(self, values: NDArray[Any], empty: Any) -> NDArray[Any]:
         """The values of its sequences, of all that the call has, in their rows."""
@@ -159,48 +163,51 @@ class _Loop:
     def run(
         self,
         block: _Block,
-        prompts: Sequence[NDArray[np.int32]],
+        prompts: NDArray[np.int32],
         constraints: Constraints,
         length: int,
         seed: int,
         count: Callable[[int], None],
     ) -> NDArray[np.int32]:
         """The new tokens of a block, shape (block size, length); after an end come only ends."""
-        n_given, n_steps = len(prompts[0]), len(prompts[0]) + length
+        n_given, n_steps = prompts.shape[1], prompts.shape[1] + length
         n_padded = -(-n_steps // _STEPS_PER_CALL) * _STEPS_PER_CALL
         given = np.full((len(prompts), n_padded), END_ID, np.int32)
-        given[:, :n_given] = np.stack(prompts)
+        given[:, :n_given] = prompts
         given[:, n_given:n_steps] = _FREE
         given = block.spread(given, END_ID)
         uniforms = np.zeros((block.size, n_padded), np.float32)
-        for row, number in zip(block.rows, block.numbers, strict=True):
-            stream = np.random.Generator(np.random.Philox(key=[seed, number]))
-            uniforms[row, n_given:n_steps] = stream.random(length, dtype=np.float32)
-        limits = [
+        uniforms[block.rows, n_given:n_steps] = block.uniforms(seed, length)
+        limits, carry = self._limits(block, constraints), self._nothing_read(block, constraints)
+        tokens = np.full((block.size, n_padded), END_ID, np.int32)
+        for begin in range(0, n_padded, _STEPS_PER_CALL):
+            steps = slice(begin, begin + _STEPS_PER_CALL)
+            added, *carry = self._steps(given[:, steps], uniforms[:, steps], *limits, *carry)
+            tokens[:, steps] = to_numpy(added)
+            has_ended = bool((tokens[:, steps][:, -1] == END_ID).all())
+            count(n_padded - begin if has_ended else _STEPS_PER_CALL)
+            if has_ended:
+                break
+        return tokens[:, n_given:n_steps]
+
+    def _limits(self, block: _Block, constraints: Constraints) -> list[NDArray[Any]]:
+        """What the constraints say, in the rows of a block."""
+        return [
             block.spread(constraints.is_allowed, True),
             block.spread(constraints.closes, True),
             block.spread(constraints.is_fillable, True),
             constraints.duration_step,
         ]
-        carry: list[Any] = [
+
+    def _nothing_read(self, block: _Block, constraints: Constraints) -> list[Any]:
+        """What goes from step to step, before the first."""
+        return [
             np.full(block.size, START_ID, np.int32),
             np.zeros(1, np.int32),
             block.spread(constraints.steps_left, 0),
             np.full((block.size, self._config.repetition_window), _NONE, np.int32),
             *self._network.initial_step_state(block.size),
         ]
-        tokens = np.full((block.size, n_padded), END_ID, np.int32)
-        for begin in range(0, n_padded, _STEPS_PER_CALL):
-            steps = slice(begin, begin + _STEPS_PER_CALL)
-            added, *carry = self._steps(given[:, steps], uniforms[:, steps], *limits, *carry)
-            tokens[:, steps] = to_numpy(added)
-            has_ended = (
-                begin + _STEPS_PER_CALL > n_given and (tokens[:, steps][:, -1] == END_ID).all()
-            )
-            count(n_padded - begin if has_ended else _STEPS_PER_CALL)
-            if has_ended:
-                break
-        return tokens[:, n_given:n_steps]
 
     def _do_steps(
         self,
