@@ -40,7 +40,8 @@ def test_what_was_given_has_another_colour(
     figure, rows = piano_roll._panels(jig, with_strips=False)
     for bars, roll, _ in rows:
         piano_roll._draw_notes(roll, jig, prompt_end_step, bars.start * 72, bars.stop * 72)
-    colours = {tuple(bar.get_facecolor()[:3]) for _, roll, _ in rows for bar in roll.patches}
+    drawn = [notes for _, roll, _ in rows for notes in roll.collections]
+    colours = {tuple(colour[:3]) for notes in drawn for colour in notes.get_facecolor().tolist()}
     assert (to_rgb(piano_roll._PROMPT) in colours) == is_given
     assert (to_rgb(piano_roll._NEW) in colours) == is_new
     assert len(figure.axes) == 2  # twelve bars
@@ -78,7 +79,8 @@ def test_a_note_over_the_end_of_a_row_goes_on_in_the_next(make_melody: MakeMelod
     drawn = []
     for bars, roll, _ in piano_roll._panels(notes, with_strips=False)[1]:
         piano_roll._draw_notes(roll, notes, 0, bars.start * 96, bars.stop * 96)
-        drawn.append([round(bar.get_y() + 0.4) for bar in roll.patches])
+        (rectangles,) = roll.collections
+        drawn.append([round(path.vertices[:, 1].mean()) for path in rectangles.get_paths()])
     assert drawn == [[60, 62], [62, 64]]
 
 
