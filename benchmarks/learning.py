@@ -129,7 +129,7 @@ def train(corpus: TokenCorpus, seed: int) -> Predictor:
     with tempfile.TemporaryDirectory() as scratch:
         trained = train_network(config, data, Path(scratch))
     seconds = time.process_time() - started
-    print(f"{config.name}: best epoch {trained.best_epoch}, {seconds:.0f} processor seconds")
+    print(f"{config.name}: kept epoch {trained.kept_epoch}, {seconds:.0f} processor seconds")
     return make_predictor(trained.network, config)
 
 

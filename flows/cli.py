@@ -85,9 +85,19 @@ class Experiment:
         str, Parameter(help="Name of the bundled corpus, or path of a folder of MIDI or scores.")
     ] = DEFAULT_CORPUS
     preset: Annotated[
-        Literal["quick", "full", "tiny"],
-        _setting("quick: minutes on two cores; full: hours; tiny: to see it run."),
+        Literal["quick", "full", "tiny", "lab-report"],
+        _setting(
+            "quick: minutes on two cores; full: hours; tiny: to see it run; lab-report: what learning rate, "
+            "length and temperature do, with the lab report's seven claims judged."
+        ),
     ] = "quick"
+    scale: Annotated[
+        Literal["small", "original", "full"] | None,
+        _setting(
+            "Of the preset lab-report. small: half an hour on two cores (used if not given); original: its "
+            "three runs, hours; full: everything at their size, days."
+        ),
+    ] = None
     seq_lengths: Annotated[
         tuple[int, ...], _setting("Input tokens per window; a run for each.", "--seq-length")
     ] = ()
@@ -145,6 +155,7 @@ def run(
         journal = run_flow(
             experiment.corpus,
             experiment.preset,
+            experiment.scale,
             experiment.settings(),
             artifacts,
             **asdict(machines),
@@ -210,7 +221,9 @@ def plan(
     from flows.summaries import print_plan
     from flows.terminal import make_console
 
-    calls = plan_flow(experiment.corpus, experiment.preset, experiment.settings(), artifacts)
+    calls = plan_flow(
+        experiment.corpus, experiment.preset, experiment.scale, experiment.settings(), artifacts
+    )
     if as_json:
         _print_json({"stages": [asdict(call) for call in calls]})
     else:

@@ -20,6 +20,7 @@ from flows.prefect_artifacts import TrainingProgress, publish_results
 from flows.runners import make_runner
 from pipeline_lib.artifacts import Artifact, ArtifactStore
 from pipeline_lib.config import PipelineConfig
+from pipeline_lib.lab_report import Scale
 from pipeline_lib.notes.corpus import CorpusSnapshot
 from pipeline_lib.presets import DEFAULT_CORPUS, PresetName, build_config
 from pipeline_lib.reports.audio import available_backend
@@ -192,6 +193,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
 def music_pipeline(
     corpus: str = DEFAULT_CORPUS,
     preset: PresetName = "quick",
+    scale: Scale | None = None,
     seq_lengths: list[int] | None = None,
     learning_rates: list[float] | None = None,
     temperatures: list[float] | None = None,
@@ -207,7 +209,9 @@ def music_pipeline(
 
     Args:
         corpus: Name of the bundled corpus, or path of a folder of MIDI or scores.
-        preset: Settings to start from. quick: minutes on two cores; full: hours; tiny: to see it run.
+        preset: Settings to start from. quick: minutes on two cores; full: hours; tiny: to see it run;
+            lab-report: the experiment with learning rates, lengths and temperatures, and its claims judged.
+        scale: Of the preset lab-report, small if empty. original: its three runs; full: days without a GPU.
         seq_lengths: Input tokens per window; a run for each. The preset's if empty.
         learning_rates: Learning rates of Adam, each above 0 and at most 1; a run for each. The preset's
             if empty.
@@ -230,7 +234,7 @@ def music_pipeline(
     ):
         if value is not None:
             overrides[name] = value
-    config = build_config(preset, overrides)
+    config = build_config(preset, overrides, scale)
     store = ArtifactStore(Path(artifacts))
     snapshot = take_snapshot(store, prepare(corpus, progress=reporter("prepare")))
     with journalled(store, snapshot, config, make_runner(workers, dask_address)) as (run, journal):

@@ -19,6 +19,7 @@ from flows.journal import Journal, artifacts_by_label, last_journal, load_journa
 from flows.terminal import ProgressDisplay, quiet_output, unwritable
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.errors import ArtifactError, PipelineError
+from pipeline_lib.lab_report import Scale
 from pipeline_lib.notes.catalogue import CorpusCounts, count_corpus
 from pipeline_lib.notes.scanning import find_sources
 from pipeline_lib.notes.table import Status
@@ -41,6 +42,7 @@ INTERRUPTED = 130
 def run_flow(
     corpus: str,
     preset: PresetName,
+    scale: Scale | None,
     settings: dict[str, Any],
     artifacts: Path,
     **machines: int | str | None,
@@ -49,7 +51,7 @@ def run_flow(
 
     Parameters
     ----------
-    corpus, preset, settings, artifacts, **machines
+    corpus, preset, scale, settings, artifacts, **machines
         As for `flows.music_pipeline.music_pipeline`.
 
     Raises
@@ -59,11 +61,17 @@ def run_flow(
     KeyboardInterrupt
         The user stopped it; all stages have ended.
     """
-    config = build_config(preset, settings)
+    config = build_config(preset, settings, scale)
     # A wrong setting or prompt should wait neither for Prefect to start nor for a corpus to be written.
     read_prompt(config.prompts, config.parse, config.select, config.tokens)
     _run_prefect_flow(
-        "music_pipeline", corpus, artifacts, preset=preset, settings=settings, **machines
+        "music_pipeline",
+        corpus,
+        artifacts,
+        preset=preset,
+        scale=scale,
+        settings=settings,
+        **machines,
     )
     journal = load_journal(ArtifactStore(artifacts))
     assert journal is not None, "the flow saves its journal before it ends"
@@ -142,7 +150,11 @@ def _run_prefect_flow(flow_name: str, corpus: str, artifacts: Path, **parameters
 
 
 def plan_flow(
-    corpus: str, preset: PresetName, settings: dict[str, Any], artifacts: Path
+    corpus: str,
+    preset: PresetName,
+    scale: Scale | None,
+    settings: dict[str, Any],
+    artifacts: Path,
 ) -> list[PlannedCall]:
     """Say which stages a run with these settings would run; writes nothing under `artifacts`.
 
@@ -151,7 +163,7 @@ def plan_flow(
     PipelineError
         A run would be refused for this.
     """
-    config = build_config(preset, settings)
+    config = build_config(preset, settings, scale)
     _refuse_unwritable(artifacts)
     with quiet_output(Path(os.devnull)) as console, ProgressDisplay(console) as display:
         stop_listening = add_listener(display)

@@ -369,8 +369,15 @@ class _TrainingSettings(StageConfig):
     num_training_iterations: int | None = Field(
         None, ge=1, description="Stop after this many updates instead."
     )
-    patience: int = Field(
-        3, ge=1, description="Stop after this many epochs without a better validation loss."
+    patience: int | None = Field(
+        3,
+        ge=1,
+        description="Stop after this many epochs without a better validation loss; null: never.",
+    )
+    kept_weights: Literal["best", "last"] = Field(
+        "best",
+        description="Whose weights a run keeps. best: of the epoch with the lowest validation loss; last: "
+        "of the last update.",
     )
     clip_norm: float = Field(1.0, gt=0, description="Largest global norm of a gradient.")
     label_smoothing: float = Field(
@@ -412,7 +419,9 @@ class RunConfig(_TrainingSettings):
     @property
     def name(self) -> str:
         """Short, and unique within an experiment: ``lstm3x128-L50-lr0.002-s0``."""
-        return f"{self.model.name}-L{self.seq_length}-lr{self.learning_rate!r}-s{self.seed}"
+        batch = f"-b{self.batch_size}" if self.batch_size else ""
+        rate = repr(self.learning_rate)
+        return f"{self.model.name}-L{self.seq_length}{batch}-lr{rate}-s{self.seed}"
 
     @property
     def n_windows(self) -> int:
@@ -432,6 +441,17 @@ class RunConfig(_TrainingSettings):
                 f"{self.n_windows} windows do not divide over {self.n_devices} devices"
             )
         return self
+
+
+class PointConfig(StageConfig):
+    """One network of an experiment that is no full grid; it is trained once for each seed."""
+
+    model: NetworkConfig = LstmConfig()
+    seq_length: SeqLength
+    learning_rate: LearningRate
+    batch_size: int | None = Field(
+        None, ge=1, description="Windows per update; null: as `train` says."
+    )
 
 
 RANDOM_PROMPT, WINDOW_PROMPT, NO_PROMPT = "random", "window", "none"
@@ -617,6 +637,15 @@ class EvaluateConfig(StageConfig):
     )
 
 
+class ReportConfig(StageConfig):
+    """What the report says beyond what it always says."""
+
+    claims: bool = Field(
+        False,
+        description="Judge the seven claims of the lab report by the runs of this experiment.",
+    )
+
+
 class PipelineConfig(StageConfig):
     """All settings of one experiment; every combination of the lists is a run."""
 
@@ -630,6 +659,11 @@ class PipelineConfig(StageConfig):
     models: tuple[NetworkConfig, ...] = Field(
         (LstmConfig(),), min_length=1, description="Networks; one run each."
     )
+    points: tuple[PointConfig, ...] = Field(
+        (),
+        description="Networks to train in place of every combination of `models`, `windows.seq_lengths` and "
+        "`train.learning_rates`.",
+    )
     baselines: BaselineConfig = BaselineConfig()
     train: TrainConfig = TrainConfig()
     checkpoints: CheckpointConfig = CheckpointConfig()
@@ -637,18 +671,43 @@ class PipelineConfig(StageConfig):
     prompts: PromptConfig = PromptConfig()
     generate: GenerateConfig = GenerateConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    report: ReportConfig = ReportConfig()
 
     @property
     def runs(self) -> tuple[RunConfig, ...]:
-        """Every combination of sequence length, learning rate, model and seed."""
-        shared = self.train.model_dump(exclude={"learning_rates", "seeds"})
+        """Every point of the experiment with every seed."""
+        shared = self.train.model_dump(exclude={"learning_rates", "seeds", "batch_size"})
         return tuple(
-            RunConfig(model=model, seq_length=length, learning_rate=rate, seed=seed, **shared)
+            RunConfig(
+                model=point.model,
+                seq_length=point.seq_length,
+                learning_rate=point.learning_rate,
+                batch_size=point.batch_size or self.train.batch_size,
+                seed=seed,
+                **shared,
+            )
+            for point in self.points or self._grid
+            for seed in self.train.seeds
+        )
+
+    @property
+    def _grid(self) -> tuple[PointConfig, ...]:
+        """Every combination of model, learning rate and sequence length."""
+        return tuple(
+            PointConfig(model=model, seq_length=length, learning_rate=rate)
             for model in self.models
             for rate in self.train.learning_rates
             for length in self.windows.seq_lengths
-            for seed in self.train.seeds
         )
+
+    @model_validator(mode="after")
+    def _lengths_listed(self) -> PipelineConfig:
+        unlisted = {p.seq_length for p in self.points} - set(self.windows.seq_lengths)
+        if unlisted:
+            raise ValueError(
+                f"points have a seq_length of {min(unlisted)}, which windows.seq_lengths lacks"
+            )
+        return self
 
     @model_validator(mode="after")
     def _each_run_once(self) -> PipelineConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
@@ -18,8 +19,9 @@ from pipeline_lib.config import (
     WindowConfig,
 )
 from pipeline_lib.errors import ConfigError
+from pipeline_lib.lab_report import Scale, lab_report
 
-PresetName = Literal["quick", "full", "tiny"]
+PresetName = Literal["quick", "full", "tiny", "lab-report"]
 
 DEFAULT_CORPUS = "ryans-mammoth"
 
@@ -49,31 +51,38 @@ def _tiny() -> PipelineConfig:
     )
 
 
-_PRESETS: dict[str, Callable[[], PipelineConfig]] = {"quick": _quick, "full": _full, "tiny": _tiny}
+_PRESETS: dict[str, Callable[[], PipelineConfig]] = {
+    "quick": _quick,
+    "full": _full,
+    "tiny": _tiny,
+    **{f"lab-report {scale}": partial(lab_report, scale) for scale in get_args(Scale)},
+}
+"""By what follows ``--preset`` on the command line, and the scale where there are several."""
 
 
 def build_config(
-    preset: PresetName = "quick", settings: Mapping[str, Any] | None = None
+    preset: PresetName = "quick",
+    settings: Mapping[str, Any] | None = None,
+    scale: Scale | None = None,
 ) -> PipelineConfig:
     """A preset with some settings replaced.
 
     Parameters
     ----------
-    preset : {"quick", "full", "tiny"}
+    preset : {"quick", "full", "tiny", "lab-report"}
         Where to start from.
     settings : mapping, optional
         Dotted names to values, such as ``{"generate.length": 80, "windows.seq_lengths": [25, 50]}``.
 
+    scale : {"small", "original", "full"}, optional
+        Of the preset lab-report; "small" if not given.
+
     Raises
     ------
     ConfigError
-        An unknown preset or setting, or a value out of its bounds.
+        An unknown preset, scale or setting, or a value out of its bounds.
     """
-    if preset not in _PRESETS:
-        raise ConfigError(
-            f"unknown preset {preset!r}", remedy=f"choose one of: {', '.join(get_args(PresetName))}"
-        )
-    values = _PRESETS[preset]().model_dump()
+    values = _preset(preset, scale).model_dump()
     for name, value in (settings or {}).items():
         _put(values, name, value)
     try:
@@ -85,6 +94,26 @@ def build_config(
         ) from None
 
 
+def _preset(name: str, scale: str | None) -> PipelineConfig:
+    if name not in get_args(PresetName):
+        raise ConfigError(
+            f"unknown preset {name!r}", remedy=f"choose one of: {', '.join(get_args(PresetName))}"
+        )
+    if name != "lab-report":
+        if scale is not None:
+            raise ConfigError(
+                f"preset {name} has no scale, but {scale!r} is given",
+                remedy="leave the scale out, or choose the preset lab-report",
+            )
+        return _PRESETS[name]()
+    scale = scale or "small"
+    if scale not in get_args(Scale):
+        raise ConfigError(
+            f"unknown scale {scale!r}", remedy=f"choose one of: {', '.join(get_args(Scale))}"
+        )
+    return _PRESETS[f"lab-report {scale}"]()
+
+
 def _put(values: dict[str, Any], dotted_name: str, value: Any) -> None:
     *sections, last = dotted_name.split(".")
     target: Any = values
@@ -93,7 +122,7 @@ def _put(values: dict[str, Any], dotted_name: str, value: Any) -> None:
     if not isinstance(target, dict) or last not in target:
         known = ", ".join(f"{s}.{k}" for s, v in values.items() if isinstance(v, dict) for k in v)
         raise ConfigError(
-            f"unknown setting {dotted_name!r}", remedy=f"use models or one of: {known}"
+            f"unknown setting {dotted_name!r}", remedy=f"use models, points or one of: {known}"
         )
     target[last] = value
 
@@ -134,7 +163,9 @@ def as_command(corpus: str, config: PipelineConfig) -> str:
         for name, make in _PRESETS.items()
     }
     preset = min(differing, key=lambda name: len(differing[name]))
-    words = ["music-pipeline", "run", "--corpus", corpus, "--preset", preset]
+    name, *scale = preset.split()
+    words = ["music-pipeline", "run", "--corpus", corpus, "--preset", name]
+    words += [word for s in scale for word in ("--scale", s)]
     for name, value in differing[preset].items():
         words += ["--set", f"{name}={json.dumps(value, separators=(',', ':'))}"]
     return shlex.join(words)

@@ -32,7 +32,7 @@ def train(
     checkpoints: CheckpointConfig,
     telemetry: TelemetryConfig,
 ) -> None:
-    """Write ``weights.npz`` (the best epoch's), ``history.parquet``, ``steps.parquet`` and ``run.json``.
+    """Write ``weights.npz``, ``history.parquet``, ``steps.parquet`` and ``run.json``.
 
     ``windows`` is not needed for streams.
     """
@@ -75,6 +75,6 @@ def train(
     description = {
         **describe_network(trained.network, config, corpus.vocabulary.tokens),
         "n_train_pieces": n_long_enough(corpus, Split.TRAIN, config.seq_length if is_window else 1),
-        "best_epoch": trained.best_epoch,
+        "kept_epoch": trained.kept_epoch,
     }
     draft.write_json(DESCRIPTION_NAME, description)

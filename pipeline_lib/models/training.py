@@ -73,15 +73,16 @@ class TrainingData:
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """What a training run leaves: the network with its best epoch's weights, and how it got there.
+    """What a training run leaves: the network with the weights that it keeps, and how it got there.
 
-    ``history`` has `history.HISTORY_SCHEMA`, ``steps`` `history.STEP_SCHEMA`.
+    ``history`` has `history.HISTORY_SCHEMA`, ``steps`` `history.STEP_SCHEMA`; ``kept_epoch`` is the epoch,
+    counted from 1, at whose end the weights were these.
     """
 
     network: Network
     history: pa.Table
     steps: pa.Table
-    best_epoch: int
+    kept_epoch: int
 
 
 def train_network(
@@ -92,7 +93,7 @@ def train_network(
     progress: Progress = lambda step, n_steps, text: None,
     observers: Sequence[Observer] = (),
 ) -> TrainedNetwork:
-    """Train until the validation loss stops falling; keep the best epoch's weights.
+    """Train until the validation loss stops falling or all updates are done.
 
     Parameters
     ----------
@@ -163,10 +164,13 @@ class _Training:
 
     def finished(self) -> TrainedNetwork:
         """The outcome; checkpoints are no longer needed."""
-        self._network.set_weights(self._at.best_weights)
+        kept_epoch = len(self._at.epochs)
+        if self._config.kept_weights == "best":
+            self._network.set_weights(self._at.best_weights)
+            kept_epoch = self._at.best_epoch
         self._checkpoints.discard()
         steps = step_table(self._at, self._rates, self._feed.steps_per_epoch, self._tokens_per_step)
-        return TrainedNetwork(self._network, epoch_table(self._at), steps, self._at.best_epoch)
+        return TrainedNetwork(self._network, epoch_table(self._at), steps, kept_epoch)
 
     @property
     def _tokens_per_step(self) -> int:
@@ -238,7 +242,8 @@ class _Training:
             observer(self._at.step, values)
 
     def _is_stalled(self) -> bool:
-        return len(self._at.epochs) - self._at.best_epoch >= self._config.patience
+        patience = self._config.patience
+        return patience is not None and len(self._at.epochs) - self._at.best_epoch >= patience
 
     def _check(self, losses: NDArray[np.float32], begin: int) -> None:
         is_number = np.isfinite(losses)

@@ -76,7 +76,7 @@ class RunResult:
     learning_rate : float
         At the start of training.
     seed : int
-    best_epoch : int
+    kept_epoch : int
         The epoch, counted from 1, whose weights were kept.
     n_parameters : int
         Trainable weights.
@@ -97,7 +97,7 @@ class RunResult:
     seq_length: int
     learning_rate: float
     seed: int
-    best_epoch: int
+    kept_epoch: int
     n_parameters: int
     n_train_pieces: int
     test_loss: float

@@ -61,7 +61,7 @@ def _loss_panel(axes: Axes, run: RunResult) -> None:
     history = run.history
     axes.plot(history["epoch"], history["train_loss"], color=SERIES[1], linestyle="--")
     axes.plot(history["epoch"], history["valid_loss"], color=SERIES[0])
-    best = history[history["epoch"] == run.best_epoch]
+    best = history[history["epoch"] == run.kept_epoch]
     axes.plot(
         best["epoch"],
         best["valid_loss"],

@@ -60,7 +60,7 @@ def test_the_defaults_are_those_of_the_library() -> None:
 
     assert cli.DEFAULT_CORPUS == presets.DEFAULT_CORPUS
     assert cli.Experiment().preset == "quick"
-    assert set(get_args(presets.PresetName)) == {"quick", "full", "tiny"}
+    assert set(get_args(presets.PresetName)) == {"quick", "full", "tiny", "lab-report"}
 
 
 def test_help_imports_neither_prefect_nor_tensorflow() -> None:

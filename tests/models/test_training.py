@@ -131,8 +131,8 @@ def test_stopping_early_keeps_the_best_epochs_weights(tmp_path: Path) -> None:
     data = training_data()
     trained = train(tmp_path, data, **settings)
     losses = trained.history.column("valid_loss").to_pylist()
-    assert trained.best_epoch == int(np.argmin(losses)) + 1
-    assert len(losses) == min(12, trained.best_epoch + 2)
+    assert trained.kept_epoch == int(np.argmin(losses)) + 1
+    assert len(losses) == min(12, trained.kept_epoch + 2)
     again = HeldOutLoss(
         trained.network, run_config(), TOKEN_IDS, data.valid_windows, data.valid_spans
     )

@@ -27,7 +27,7 @@ def made_up_run(seq_length: int, loss: float) -> RunResult:
         seq_length=seq_length,
         learning_rate=0.002,
         seed=0,
-        best_epoch=8,
+        kept_epoch=8,
         n_parameters=524_160,
         n_train_pieces=832 - seq_length,
         test_loss=loss,
