@@ -17,7 +17,7 @@ INTERVAL_LEVEL = 0.95
 
 def mean(values: ArrayLike) -> float:
     """Mean of the values that are not NaN; NaN where there are none."""
-    known = _known(values)
+    known = known_values(values)
     return float(known.mean()) if len(known) else float("nan")
 
 
@@ -88,7 +88,7 @@ def bootstrap_interval(values: ArrayLike, seed: int) -> tuple[float, float]:
     low, high : float
         In the unit of the values. Both NaN with fewer than two values that are not NaN.
     """
-    known = _known(values)
+    known = known_values(values)
     if len(known) < 2:
         return float("nan"), float("nan")
     draws = np.random.default_rng(seed).integers(len(known), size=(N_RESAMPLES, len(known)))
@@ -98,6 +98,7 @@ def bootstrap_interval(values: ArrayLike, seed: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _known(values: ArrayLike) -> FloatArray:
+def known_values(values: ArrayLike) -> FloatArray:
+    """The values that are not NaN, as an array."""
     array = np.asarray(values, dtype=np.float64)
     return array[~np.isnan(array)]
