@@ -34,6 +34,7 @@ from tasks.fit_memory import fit_memory
 from tasks.generate import generate
 from tasks.index_windows import index_windows
 from tasks.ingest import ingest
+from tasks.judge_claims import judge_claims
 from tasks.prepare import prepare
 from tasks.progress import Stopped, reporter
 from tasks.scan import scan, take_snapshot
@@ -173,6 +174,9 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
             for p, s in zip(points, samples, strict=True)
         ]
     )
+    claims = None
+    if config.report.claims:
+        claims = run(judge_claims.call("judge_claims", runs, metrics))
     return run(
         write_report.call(
             "write_report",
@@ -184,6 +188,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
             scores,
             samples,
             metrics,
+            claims,
             config,
         )
     )

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import PipelineConfig
+from pipeline_lib.evaluation.claims import judgements_from_table
+from pipeline_lib.evaluation.lab_claims import CLAIMS
 from pipeline_lib.generation.samples import samples_from_table
 from pipeline_lib.notes.bundled import BUNDLED_CORPORA
 from pipeline_lib.notes.catalogue import count_corpus
@@ -31,6 +33,7 @@ from pipeline_lib.reports.page import render_page
 from tasks.catalogue import PIECES_NAME
 from tasks.evaluate import CORPUS, GENERATED
 from tasks.generate import SAMPLES_NAME
+from tasks.judge_claims import CURVES_NAME, FINDINGS_NAME
 from tasks.score import ALONE, WITH_MEMORY
 from tasks.stages import stage
 
@@ -77,6 +80,7 @@ def write_report(
     scores: Sequence[Artifact],
     samples: Sequence[Artifact],
     metrics: Sequence[Artifact],
+    claims: Artifact | None,
     config: PipelineConfig,
 ) -> None:
     """Write ``report.html``, ``results.parquet``, ``metrics.parquet`` and ``leaps.parquet``."""
@@ -105,6 +109,7 @@ def write_report(
         packages=package_versions(),
         lineage=tuple((a.kind, a.relpath) for a in ancestors),
         command=as_command(_as_argument(corpus_name), config),
+        **(_judged(store, claims) if claims else {}),
     )
     draft.path(REPORT_NAME).write_text(render_page(content), encoding="utf-8")
     draft.write_table(RESULTS_NAME, _result_table(content))
@@ -112,6 +117,12 @@ def write_report(
         "metrics.parquet", pa.Table.from_pandas(content.metrics, preserve_index=False)
     )
     draft.write_table("leaps.parquet", pa.Table.from_pandas(content.leaps, preserve_index=False))
+
+
+def _judged(store: ArtifactStore, claims: Artifact) -> dict[str, Any]:
+    judgements = judgements_from_table(CLAIMS, store.read_table(claims, FINDINGS_NAME))
+    curves = store.read_table(claims, CURVES_NAME).to_pandas()
+    return {"claims": tuple(judgements), "curves": curves}
 
 
 def _corpus_summary(

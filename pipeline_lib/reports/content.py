@@ -5,11 +5,12 @@ Losses are in nats per token, perplexity is exp(loss), accuracy is a share (0 to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from pipeline_lib.evaluation.claims import Judgement
 from pipeline_lib.notes.catalogue import CorpusCounts
 from pipeline_lib.notes.grid import GridNotes
 
@@ -216,6 +217,10 @@ class ReportContent:
         What the report was made from.
     command : str
         What to type to make it again.
+    claims : tuple of Judgement
+        The lab report's claims, where the experiment judges them.
+    curves : DataFrame
+        From `evaluation.lab_claims.lab_curves`; without rows where there are no claims.
     """
 
     corpus: CorpusSummary
@@ -229,3 +234,5 @@ class ReportContent:
     packages: dict[str, str]
     lineage: tuple[tuple[str, str], ...]
     command: str
+    claims: tuple[Judgement, ...] = ()
+    curves: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -34,6 +34,7 @@ from pipeline_lib.reports.findings import (
 )
 from pipeline_lib.reports.fonts.subset import FONT_PATH
 from pipeline_lib.reports.language import LANGUAGES, Texts, in_all_languages, texts_in, translated
+from pipeline_lib.reports.verdicts import finding_rows, update_losses, verdict_counts
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -68,6 +69,9 @@ def render_page(content: ReportContent) -> str:
         results_note=in_all_languages(lambda texts: results_note(content, texts)),
         lowest_loss=min(result.test_loss for result in all_results(content)),
         figures=_figures(content),
+        judgements=[{**vars(judged), "rows": finding_rows(judged)} for judged in content.claims],
+        verdict_counts=in_all_languages(lambda texts: verdict_counts(content.claims, texts)),
+        has_one_seed=len({run.seed for run in content.runs}) == 1,
         with_memory=_memory_rows(content),
         metrics=_metric_rows(content.metrics),
         metric_runs=list(content.metrics["run"].unique()),
@@ -111,6 +115,11 @@ def _figures(content: ReportContent) -> dict[str, Markup]:
         "loss": drawn(lambda texts: plots.loss_curves(content.runs, texts)),
         "metrics": drawn(lambda texts: plots.metric_intervals(content.metrics, texts)),
         "leaps": drawn(lambda texts: plots.leap_distribution(content.leaps, texts)),
+        **(
+            {"updates": drawn(lambda texts: update_losses(content.curves, texts))}
+            if content.claims
+            else {}
+        ),
     }
 
 
