@@ -23,7 +23,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline_lib.evaluation.metrics import METRICS
 from pipeline_lib.evaluation.resampling import dealt_out, p_value
 from pipeline_lib.evaluation.statistics import FloatArray, known_values
 
@@ -65,20 +64,20 @@ def set_distances(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> p
     Parameters
     ----------
     generated, corpus : DataFrame
-        From `metrics.measure_set`. NaN are left out, metric by metric.
+        A column per metric, the same in both; see `metrics.measure_set`. NaN are left out, metric by metric.
     seed : int
         Of the choice of pieces, if there are too many.
 
     Returns
     -------
     DataFrame
-        One row per metric, in reporting order: ``metric``, ``overlapped_area`` (0 to 1), ``kl_nat`` (of the
+        One row per metric, in the order of columns: ``metric``, ``overlapped_area`` (0 to 1), ``kl_nat`` (of the
         inter-set distances from the intra-set ones), ``n_generated``, ``n_corpus`` (pieces they are over). Both
         figures are NaN where distances are all alike, as in a corpus of melodies, whose polyphony is 1.
     """
     generated, corpus = _chosen(generated, seed), _chosen(corpus, seed)
     rows = []
-    for name in METRICS:
+    for name in corpus.columns:
         new, real = known_values(generated[name]), known_values(corpus[name])
         area, divergence = _area_and_divergence(intra_distances(real), inter_distances(new, real))
         rows.append((name, area, divergence, len(new), len(real)))
@@ -185,13 +184,13 @@ def discrepancy(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> Dis
     Parameters
     ----------
     generated, corpus : DataFrame
-        From `metrics.measure_set`.
+        A column per metric, the same in both.
     seed : int
         Of the permutations, and of the choice of pieces.
     """
     generated, corpus = _chosen(generated, seed), _chosen(corpus, seed)
     n_a, n_b = len(generated), len(corpus)
-    features = _standardised(pd.concat([generated, corpus])[list(METRICS)].to_numpy())
+    features = _standardised(pd.concat([generated, corpus]).to_numpy())
     if min(n_a, n_b) < 2 or not features.any():
         return Discrepancy(float("nan"), float("nan"), n_a, n_b)
     kernel = _kernel(features)
