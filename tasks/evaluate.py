@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -23,10 +24,13 @@ from tasks.encode import load_corpus
 from tasks.generate import SAMPLES_NAME
 from tasks.stages import stage
 
-GENERATED, CORPUS = "generated", "corpus"
+GENERATED, CORPUS, TRAIN = "generated", "corpus", "train"
+"""Sets of ``pieces.parquet``; the corpus is its test pieces."""
+
+PIECES_NAME = "pieces.parquet"
 
 
-@stage(kind="metrics", schema_version=2)
+@stage(kind="metrics", schema_version=3)
 def evaluate(
     draft: Draft,
     tokens: Artifact,
@@ -39,6 +43,9 @@ def evaluate(
 
     Samples are measured temperature by temperature, and only what was added to the prompts. The corpus stands
     beside all of them as the same stretch of every test piece: ``length`` tokens after as many as the prompts have.
+    ``pieces.parquet`` has train pieces, too, measured likewise: how far real music lies from other real music. As
+    many as there are test pieces do: a comparison is no more certain than its smaller side allows, and overlapped
+    areas of sets of the same size compare.
     """
     corpus = load_corpus(draft.store, tokens)
     made = list(samples_from_table(draft.store.read_table(samples, SAMPLES_NAME)))
@@ -54,11 +61,12 @@ def evaluate(
     reference = build_reference(train)
     measured = {t: measure_set(pieces, config, reference) for t, pieces in generated.items()}
     of_corpus = measure_set(held_out, config, reference)
+    of_train = measure_set(_some(train, len(held_out)), config, reference)
     summaries = {t: summarise(figures, of_corpus, seed=0) for t, figures in measured.items()}
     leaps = {t: leap_distribution(pieces) for t, pieces in generated.items()}
     _write(draft, "summary.parquet", _stacked(summaries))
-    _write(draft, "pieces.parquet", _beside(measured, of_corpus))
-    _write(draft, "leaps.parquet", _beside(leaps, leap_distribution(held_out)))
+    _write(draft, PIECES_NAME, _beside(measured, {CORPUS: of_corpus, TRAIN: of_train}))
+    _write(draft, "leaps.parquet", _beside(leaps, {CORPUS: leap_distribution(held_out)}))
 
 
 def _stretches(
@@ -69,15 +77,22 @@ def _stretches(
     return [corpus.excerpt(row, prompt_length, stop, steps_per_quarter) for row in rows]
 
 
+def _some(pieces: list[GridNotes], n: int) -> list[GridNotes]:
+    """At most so many of the pieces, drawn at random, in their order."""
+    drawn = np.random.default_rng(0).permutation(len(pieces))[:n]
+    return [pieces[number] for number in sorted(drawn)]
+
+
 def _stacked(frames: dict[float, pd.DataFrame]) -> pd.DataFrame:
     """The frames one below the other, with their temperature in front."""
     stacked = pd.concat(frames, names=["temperature"])
     return stacked.reset_index("temperature").reset_index(drop=True)
 
 
-def _beside(generated: dict[float, pd.DataFrame], corpus: pd.DataFrame) -> pd.DataFrame:
-    """Every temperature's frame, and below them the corpus's, which has none; ``set`` says which is which."""
-    sets = [_stacked(generated).assign(set=GENERATED), corpus.assign(set=CORPUS)]
+def _beside(generated: dict[float, pd.DataFrame], real: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Every temperature's frame, and below them those of real pieces, which have none; ``set`` says which is which."""
+    sets = [_stacked(generated).assign(set=GENERATED)]
+    sets += [frame.assign(set=name) for name, frame in real.items()]
     return pd.concat(sets, ignore_index=True)
 
 

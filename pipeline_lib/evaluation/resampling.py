@@ -38,14 +38,23 @@ def permutation_p(a: ArrayLike, b: ArrayLike, seed: int) -> float:
     values = np.concatenate([on_a, on_b])
     values -= values.mean()
     # Around their mean all values sum to 0, so the sum on side a alone tells how far the means lie apart.
+    sums = [is_a @ values for is_a in dealt_out(N_PERMUTATIONS, len(on_a), len(on_b), seed)]
+    return _two_sided_p(np.concatenate(sums), values[: len(on_a)].sum(), values)
+
+
+def dealt_out(n_ways: int, n_a: int, n_b: int, seed: int) -> Iterator[NDArray[np.bool_]]:
+    """Ways to deal pieces out to two sides, each as likely as any other.
+
+    Yields
+    ------
+    bool array, shape (n_rows, n_a + n_b)
+        Which pieces are on side a: ``n_a`` in each row. In all, there are `n_ways` rows.
+    """
     rng = np.random.default_rng(seed)
-    sums = []
-    for n_rows in _chunks(N_PERMUTATIONS, len(values)):
-        # As many places as a has, each set of places as likely as any other: those with the lowest keys.
-        keys = rng.random((n_rows, len(values)))
-        is_a = keys < np.partition(keys, len(on_a), axis=1)[:, [len(on_a)]]
-        sums.append(is_a @ values)
-    return _p(np.concatenate(sums), values[: len(on_a)].sum(), values)
+    for n_rows in _chunks(n_ways, n_a + n_b):
+        # Those with the lowest keys.
+        keys = rng.random((n_rows, n_a + n_b))
+        yield keys < np.partition(keys, n_a, axis=1)[:, [n_a]]
 
 
 def sign_flip_p(differences: ArrayLike, seed: int) -> float:
@@ -64,7 +73,7 @@ def sign_flip_p(differences: ArrayLike, seed: int) -> float:
         rng.integers(2, size=(n_rows, len(known)), dtype=np.bool_) @ known
         for n_rows in _chunks(N_PERMUTATIONS, len(known))
     ]
-    return _p(2 * np.concatenate(kept) - known.sum(), known.sum(), known)
+    return _two_sided_p(2 * np.concatenate(kept) - known.sum(), known.sum(), known)
 
 
 def resampled_means(
@@ -98,6 +107,13 @@ def percentile_interval(resampled: FloatArray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def p_value(rearranged: FloatArray, observed: float, rounding: float) -> float:
+    """How often chance makes at least the observed value, give or take rounding."""
+    # The same values in another order may add up to a little less.
+    k = np.count_nonzero(rearranged >= observed - rounding)
+    return float((k + 1) / (len(rearranged) + 1))
+
+
 def _resampled_sums(values: FloatArray, n_samples: int, rng: np.random.Generator) -> FloatArray:
     """Sums of bootstrap samples, each of as many values as there are."""
     sums = [
@@ -114,12 +130,6 @@ def _chunks(n_rows: int, n_columns: int) -> Iterator[int]:
         yield min(at_once, n_rows - start)
 
 
-def _p(rearranged: FloatArray, observed: float, values: FloatArray) -> float:
-    """The share of rearranged values at least as far from 0 as the observed one, with the observed one.
-
-    `values` are those that were added up.
-    """
-    # The same values in another order may add up to a little less.
-    rounding = 1e-12 * np.abs(values).sum()
-    k = np.count_nonzero(np.abs(rearranged) >= abs(observed) - rounding)
-    return float((k + 1) / (len(rearranged) + 1))
+def _two_sided_p(rearranged: FloatArray, observed: float, values: FloatArray) -> float:
+    """Of sums of the values, in both directions."""
+    return p_value(np.abs(rearranged), abs(observed), rounding=1e-12 * np.abs(values).sum())

@@ -28,6 +28,7 @@ STAGES = {
     "score": "score",
     "generate": "generate",
     "evaluate": "evaluate",
+    "measure_distance": "measure_distance",
     "write_report": "write_report",
 }
 

@@ -1,0 +1,132 @@
+"""From samples to distances: tunes and samples at random, through the stages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
+from pipeline_lib.config import ComposeConfig, EvaluateConfig
+from pipeline_lib.evaluation.metrics import METRICS
+from pipeline_lib.generation.samples import Sample, sample_table
+from pipeline_lib.tokens.corpus import build_corpus
+from pipeline_lib.tokens.lines import TokenLines
+from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.vocabulary import build_vocabulary
+from tasks.evaluate import evaluate
+from tasks.generate import SAMPLES_NAME
+from tasks.measure_distance import DISCREPANCIES_NAME, DISTANCES_NAME, measure_distance
+from tasks.stages import stage
+
+STEPS, N_GIVEN, LENGTH = 4, 4, 24
+N_TRAIN, N_TEST, N_SAMPLES = 25, 12, 6
+SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
+
+
+def walk(seed: int, n: int = N_GIVEN + LENGTH, widest: int = 2) -> tuple[str, ...]:
+    rng = np.random.default_rng(seed)
+    degrees = np.cumsum(rng.integers(-widest, widest + 1, n)) % len(SCALE)
+    durations = rng.choice(["1/2", "1"], n)
+    return tuple(f"Pitch_{SCALE[degree]}:{d}" for degree, d in zip(degrees, durations, strict=True))
+
+
+@stage(kind="tokens")
+def write_tokens(draft: Draft) -> None:
+    """A corpus of walks, as `encode` writes it."""
+    lines, rows = TokenLines(), []
+    for n in range(N_TRAIN + N_TEST):
+        lines.add(f"p{n}", list(walk(n)))
+        row: dict[str, Any] = {"piece_id": f"p{n}", "line": f"p{n}", "augmented_semitones": 0}
+        row |= {"time_signature": "4/4", "tempo_qpm": 90.0, "key_signature": None}
+        rows.append(row | {"split": "train" if n < N_TRAIN else "test"})
+    train = [row["line"] for row in rows[:N_TRAIN]]
+    vocabulary, table = build_vocabulary(lines.count(train), len(train), 1)
+    corpus = build_corpus(rows, lines, vocabulary)
+    draft.write_table("vocabulary.parquet", table)
+    draft.write_table("tokens.parquet", corpus.table)
+    draft.write_table("pieces.parquet", corpus.pieces)
+
+
+@stage(kind="samples")
+def write_samples(draft: Draft, temperatures: list[float], widest: int) -> None:
+    """Walks again, with other steps, as `generate` writes its samples."""
+    tables = []
+    for temperature in temperatures:
+        prompt = Prompt("none", walk(0, N_GIVEN), "4/4", 90.0, None)
+        samples = [
+            Sample(temperature, n, prompt, walk(100 + n, LENGTH, widest), "length")
+            for n in range(N_SAMPLES)
+        ]
+        config = ComposeConfig(temperature=temperature)
+        tables.append(sample_table(samples, "made-up", config))
+    draft.write_table(SAMPLES_NAME, pa.concat_tables(tables))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
+    return ArtifactStore(tmp_path_factory.mktemp("artifacts"))
+
+
+@pytest.fixture(scope="module")
+def measured(store: ArtifactStore) -> Artifact:
+    return measure(store, [0.5, 1.0], widest=2)
+
+
+@pytest.fixture(scope="module")
+def distances(store: ArtifactStore, measured: Artifact) -> Artifact:
+    return measure_distance(store, measured, measure(store, [1.0], widest=7))
+
+
+def measure(store: ArtifactStore, temperatures: list[float], widest: int) -> Artifact:
+    tokens, samples = write_tokens(store), write_samples(store, temperatures, widest)
+    return evaluate(store, tokens, samples, LENGTH, STEPS, EvaluateConfig())
+
+
+def frame(store: ArtifactStore, artifact: Artifact, name: str) -> pd.DataFrame:
+    return store.read_table(artifact, name).to_pandas()
+
+
+def test_as_many_train_pieces_are_measured_as_there_are_test_pieces(
+    store: ArtifactStore, measured: Artifact
+) -> None:
+    figures = frame(store, measured, "pieces.parquet")
+    assert figures["set"].value_counts().to_dict() == {
+        "generated": 2 * N_SAMPLES,
+        "corpus": N_TEST,
+        "train": N_TEST,
+    }
+    of_train = figures[figures["set"] == "train"]
+    assert of_train["temperature"].isna().all()
+    assert (
+        not of_train["pitch_entropy"]
+        .isin(figures[figures["set"] == "corpus"]["pitch_entropy"])
+        .all()
+    )
+
+
+def test_every_set_is_held_against_the_corpus(store: ArtifactStore, distances: Artifact) -> None:
+    by_metric = frame(store, distances, DISTANCES_NAME)
+    together = frame(store, distances, DISCREPANCIES_NAME)
+    sets = [("generated", 0.5), ("generated", 1.0), ("train", None), ("control", 1.0)]
+    for table in (by_metric, together):
+        named = table[["set", "temperature"]].drop_duplicates()
+        found = [(s, None if np.isnan(t) else t) for s, t in named.itertuples(index=False)]
+        assert found == sets
+    assert by_metric["metric"].tolist() == list(METRICS) * len(sets)
+    assert set(by_metric["n_corpus"]) == {N_TEST}
+    assert together["n_a"].tolist() == [N_SAMPLES, N_SAMPLES, N_TEST, N_SAMPLES]
+
+
+def test_wide_leaps_are_further_from_walks_than_other_walks(
+    store: ArtifactStore, distances: Artifact
+) -> None:
+    by_metric = frame(store, distances, DISTANCES_NAME)
+    leaps = by_metric[by_metric["metric"] == "leap_rate"].set_index("set")["overlapped_area"]
+    assert leaps["control"] < leaps["train"]
+    together = frame(store, distances, DISCREPANCIES_NAME).set_index("set")
+    assert together.loc["control", "mmd_squared"] > together.loc["train", "mmd_squared"]
+    assert together.loc["control", "p"] < 0.05 < together.loc["train", "p"]
