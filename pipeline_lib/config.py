@@ -444,13 +444,16 @@ class RunConfig(_TrainingSettings):
 
 
 class PointConfig(StageConfig):
-    """One network of an experiment that is no full grid; it is trained once for each seed."""
+    """One network of an experiment that is no full grid."""
 
     model: NetworkConfig = LstmConfig()
     seq_length: SeqLength
     learning_rate: LearningRate
     batch_size: int | None = Field(
         None, ge=1, description="Windows per update; null: as `train` says."
+    )
+    seeds: tuple[Seed, ...] | None = Field(
+        None, min_length=1, description="One run for each; null: as `train` says."
     )
 
 
@@ -603,9 +606,10 @@ class GenerateConfig(_CompositionSettings):
     )
     n_rendered: int = Field(
         2,
-        ge=1,
+        ge=0,
         le=16,
-        description="Samples per run and temperature written as MIDI, score and audio.",
+        description="Samples per run and temperature written as MIDI, score and audio, of the runs that the "
+        "report shows in detail.",
     )
 
     @property
@@ -643,6 +647,12 @@ class ReportConfig(StageConfig):
     claims: bool = Field(
         False,
         description="Judge the seven claims of the lab report by the runs of this experiment.",
+    )
+    n_detailed: int | None = Field(
+        None,
+        ge=1,
+        description="How many networks have their curves, music and samples shown; null: all. Of those "
+        "trained with several seeds it is the first one's.",
     )
 
 
@@ -687,8 +697,16 @@ class PipelineConfig(StageConfig):
                 **shared,
             )
             for point in self.points or self._grid
-            for seed in self.train.seeds
+            for seed in point.seeds or self.train.seeds
         )
+
+    @property
+    def detailed_runs(self) -> tuple[str, ...]:
+        """Names of the runs that are shown in detail: of each point that is, the one with its first seed."""
+        first: dict[str, str] = {}
+        for run in self.runs:
+            first.setdefault(run.model_copy(update={"seed": 0}).name, run.name)
+        return tuple(first.values())[: self.report.n_detailed]
 
     @property
     def _grid(self) -> tuple[PointConfig, ...]:

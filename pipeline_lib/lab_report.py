@@ -53,7 +53,7 @@ def lab_report(scale: Scale) -> PipelineConfig:
     """
     network = LstmConfig(
         layers=1,
-        units=128 if scale == "small" else 1024,
+        units=64 if scale == "small" else 1024,
         embedding_size=64 if scale == "small" else 256,
         dropout=0.0,
     )
@@ -70,7 +70,7 @@ def lab_report(scale: Scale) -> PipelineConfig:
         generate=GenerateConfig(
             temperatures=TEMPERATURES, n_samples=48 if scale == "small" else 200, n_rendered=1
         ),
-        report=ReportConfig(claims=True),
+        report=ReportConfig(claims=True, n_detailed=3),
     )
 
 
@@ -84,20 +84,19 @@ def _original(network: LstmConfig) -> tuple[PointConfig, ...]:
 
 
 def _grid(network: LstmConfig, scale: Scale) -> tuple[PointConfig, ...]:
-    """v1; every rate; every length at two rates, v2 and v3 among them; and deeper networks."""
-    deeper = [network.model_copy(update={"layers": 3, "residual": False})]
-    deeper.append(deeper[0].model_copy(update={"units": 2 * network.units}))
-    return (
-        _original(network)[0],
+    """v1 to v3; every rate; every length at two rates; and two deeper networks, which no claim is about, once each."""
+    deep = network.model_copy(update={"layers": 3, "residual": False})
+    deeper = [deep, deep.model_copy(update={"units": 2 * deep.units})]
+    points = [
+        *_original(network),
         *(_point(network, 100, rate) for rate in LEARNING_RATES),
+        *(_point(network, n, rate) for rate in (CONVERGED_RATE, LOW_RATE) for n in SEQ_LENGTHS),
         *(
-            _point(network, length, rate)
-            for rate in (CONVERGED_RATE, LOW_RATE)
-            for length in SEQ_LENGTHS
-            if length != 100
+            _point(model, 100, CONVERGED_RATE).model_copy(update={"seeds": (0,)})
+            for model in deeper
         ),
-        *(_point(model, 100, CONVERGED_RATE) for model in deeper),
-    )
+    ]
+    return tuple(dict.fromkeys(points))
 
 
 def _point(

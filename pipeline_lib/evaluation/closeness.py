@@ -81,11 +81,13 @@ class _Distances:
     def __init__(self, a: pd.DataFrame, b: pd.DataFrame, corpus: pd.DataFrame) -> None:
         together = pd.concat([a, b, corpus])[list(METRICS)].to_numpy()
         likeness = likenesses(standardised(together))
-        self.n_a, n_made = len(a), len(a) + len(b)
+        self.n_a, self.n_made = len(a), len(a) + len(b)
         n_corpus = len(corpus)
-        self._among = likeness[:n_made, :n_made]
-        self._to_corpus: FloatArray = likeness[:n_made, n_made:].mean(axis=1)
-        self._in_corpus = float(likeness[n_made:, n_made:].sum() / (n_corpus * (n_corpus - 1)))
+        self._among = likeness[: self.n_made, : self.n_made]
+        self._to_corpus: FloatArray = likeness[: self.n_made, self.n_made :].mean(axis=1)
+        self._in_corpus = float(
+            likeness[self.n_made :, self.n_made :].sum() / (n_corpus * (n_corpus - 1))
+        )
 
     def of(self, pieces: Indices) -> float:
         """Of one set, given by numbers of pieces."""
@@ -118,20 +120,22 @@ def _drawn(groups: NDArray[np.generic], by_group: bool, rng: np.random.Generator
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     if not by_group:
         members = [np.arange(len(groups))]
+    n_drawn = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), N_RESAMPLES)
     times = np.zeros((N_RESAMPLES, len(groups)), dtype=np.int64)
-    for row in times:
-        for group in rng.integers(len(members), size=len(members)):
-            pieces = members[group]
-            row += np.bincount(rng.choice(pieces, size=len(pieces)), minlength=len(groups))
+    for n_times, pieces in zip(n_drawn.T, members, strict=True):
+        # Drawn so often, a group gives as many pieces as it has each time.
+        times[:, pieces] = rng.multinomial(
+            n_times * len(pieces), np.full(len(pieces), 1 / len(pieces))
+        )
     return times
 
 
 def _p(distances: _Distances, observed: float, seed: int) -> float:
-    n_a, n_made = distances.n_a, len(distances._among)
+    n_a, n_made = distances.n_a, distances.n_made
     by_chance = np.concatenate(
         [
             distances.of_many(is_a) - distances.of_many(~is_a)
-            for is_a in dealt_out(n_a, n_made - n_a, seed)
+            for is_a in dealt_out(N_RESAMPLES, n_a, n_made - n_a, seed)
         ]
     )
     return p_value(np.abs(by_chance), abs(observed), rounding=1e-12)

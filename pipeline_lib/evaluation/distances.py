@@ -190,10 +190,10 @@ def discrepancy(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> Dis
     """
     generated, corpus = _chosen(generated, seed), _chosen(corpus, seed)
     n_a, n_b = len(generated), len(corpus)
-    features = _standardised(pd.concat([generated, corpus]).to_numpy())
+    features = standardised(pd.concat([generated, corpus]).to_numpy())
     if min(n_a, n_b) < 2 or not features.any():
         return Discrepancy(float("nan"), float("nan"), n_a, n_b)
-    kernel = _kernel(features)
+    kernel = likenesses(features)
     of_piece = kernel.sum(axis=1)
     as_seen = np.arange(n_a + n_b)[None] < n_a
     observed = float(_mmd_squared(kernel, of_piece, as_seen)[0])
@@ -202,15 +202,30 @@ def discrepancy(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> Dis
     return Discrepancy(observed, p_value(by_chance, observed, rounding=1e-12), n_a, n_b)
 
 
-def _standardised(features: FloatArray) -> FloatArray:
-    """Columns that vary, with mean 0 and standard deviation 1; unknown values are 0."""
+def standardised(features: FloatArray) -> FloatArray:
+    """Columns that vary, with mean 0 and standard deviation 1; unknown values are 0.
+
+    Parameters
+    ----------
+    features : float64 array, shape (n_pieces, n_metrics)
+    """
     varying = features[:, [_varies(known_values(column)) for column in features.T]]
     scaled = (varying - np.nanmean(varying, axis=0)) / np.nanstd(varying, axis=0)
     return np.nan_to_num(scaled)
 
 
-def _kernel(features: FloatArray) -> FloatArray:
-    """Likeness of any two pieces, shape (n, n); 0 of a piece with itself."""
+def likenesses(features: FloatArray) -> FloatArray:
+    """Likeness of any two pieces: a Gaussian kernel as wide as the median distance of unlike pieces.
+
+    Parameters
+    ----------
+    features : float64 array, shape (n_pieces, n_features)
+
+    Returns
+    -------
+    float64 array, shape (n_pieces, n_pieces)
+        0 to 1, and 0 of a piece with itself, for distances are means over different pieces.
+    """
     squares = (features**2).sum(axis=1)
     squared = np.maximum(squares[:, None] + squares - 2 * features @ features.T, 0)
     distances = np.sqrt(squared[np.triu_indices(len(squared), k=1)])

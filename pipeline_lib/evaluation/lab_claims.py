@@ -26,8 +26,8 @@ from numpy.typing import ArrayLike
 
 from pipeline_lib.config import RunConfig
 from pipeline_lib.evaluation.claims import Finding, Judgement, Outcome, judge
+from pipeline_lib.evaluation.closeness import compare_closeness
 from pipeline_lib.evaluation.comparison import Comparison, compare, compare_paired
-from pipeline_lib.evaluation.distances import compare_closeness
 from pipeline_lib.evaluation.loss_curves import (
     BLOCK_UPDATES,
     blocks,
