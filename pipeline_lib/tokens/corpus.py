@@ -15,10 +15,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.notes.quantising import quantise_notes
 from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.lines import TokenLines
-from pipeline_lib.tokens.note_tokens import decode_tokens, encode_notes, quantise_ticks
+from pipeline_lib.tokens.note_tokens import decode_tokens, encode_notes
 from pipeline_lib.tokens.vocabulary import END, START, UNKNOWN_ID, Vocabulary
 
 TOKEN_SCHEMA = pa.schema(
@@ -125,15 +126,7 @@ def encode_piece(notes: PieceNotes, steps_per_quarter: int, max_duration_quarter
     max_duration_quarter : int
         As for `encode_notes`.
     """
-    per_quarter = notes.ticks_per_quarter
-    offset_tick = notes.onset_tick.astype(np.int64) + notes.duration_tick
-    onset = quantise_ticks(notes.onset_tick, per_quarter, steps_per_quarter)
-    offset = quantise_ticks(offset_tick, per_quarter, steps_per_quarter)
-    order = np.lexsort((notes.pitch, onset))
-    duration = np.maximum(offset - onset, 1)
-    pitch = notes.pitch.astype(np.int64)
-    grid = GridNotes(onset[order], duration[order], pitch[order], steps_per_quarter)
-    return encode_notes(grid, max_duration_quarter)
+    return encode_notes(quantise_notes(notes, steps_per_quarter), max_duration_quarter)
 
 
 def build_corpus(

@@ -20,7 +20,6 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.grid import GridNotes
@@ -28,14 +27,6 @@ from pipeline_lib.notes.grid import GridNotes
 PITCH, CHORD, REST = "Pitch", "Chord", "Rest"
 
 MAX_PITCH = 127
-
-
-def quantise_ticks(
-    ticks: NDArray[np.integer], ticks_per_quarter: int, steps_per_quarter: int
-) -> NDArray[np.int64]:
-    """Ticks to the nearest grid step, halves up; in integers, so that no float decides."""
-    doubled = ticks.astype(np.int64) * (2 * steps_per_quarter)
-    return (doubled + ticks_per_quarter) // (2 * ticks_per_quarter)
 
 
 def encode_notes(notes: GridNotes, max_duration_quarter: int) -> list[str]:

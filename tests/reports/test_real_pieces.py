@@ -14,13 +14,14 @@ from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi import read_midi, write_midi
 from pipeline_lib.notes.piece import key_sharps
+from pipeline_lib.notes.quantising import quantise_ticks
 from pipeline_lib.notes.scores import read_scores
 from pipeline_lib.reports.abc import write_abc
 from pipeline_lib.reports.metre import Metre
 from pipeline_lib.reports.notation import write_musicxml
 from pipeline_lib.reports.rounding import notated_events
 from pipeline_lib.reports.spelling import key_of
-from pipeline_lib.tokens.note_tokens import decode_tokens, encode_notes, quantise_ticks
+from pipeline_lib.tokens.note_tokens import decode_tokens, encode_notes
 
 N_TOKENS = 250
 FILES = (

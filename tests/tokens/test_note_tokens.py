@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.notes.quantising import quantise_ticks
 from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.tokens.corpus import encode_piece
 from pipeline_lib.tokens.note_tokens import (
     decode_tokens,
     encode_notes,
     parse_token,
-    quantise_ticks,
     transpose_token,
 )
 
