@@ -636,9 +636,6 @@ class EvaluateConfig(StageConfig):
     leap_threshold_semitones: int = Field(
         2, ge=1, le=24, description="An interval larger than this many semitones is a leap."
     )
-    ngram_length: int = Field(
-        4, ge=1, le=32, description="Notes per n-gram of the repetition rate."
-    )
 
 
 class ReportConfig(StageConfig):

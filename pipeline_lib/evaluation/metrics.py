@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from pipeline_lib.config import EvaluateConfig
-from pipeline_lib.evaluation import pitch, repetition, rhythm
-from pipeline_lib.evaluation.statistics import bootstrap_interval, mean
+from pipeline_lib.evaluation import pitch, repetition, rhythm, structure
+from pipeline_lib.evaluation.pieces import Pieces
+from pipeline_lib.evaluation.statistics import FloatArray, bootstrap_interval, mean
 from pipeline_lib.notes.grid import GridNotes
 
 
@@ -37,78 +39,93 @@ class Metric:
     Parameters
     ----------
     name : str
-        Column name in tables; also the name of the function that defines it.
+        Column name in tables; that of the function that defines it, and what it counts where it may count several.
     unit : str
-        "bits", "semitones", "pitches", "share" (0 to 1), "similarity" (0 to 1) or "ratio".
+        "bits", "semitones", "pitches", "per_quarter", "index" (0 to 200), "share" (0 to 1), "similarity" (0 to 1)
+        or "ratio".
     function : callable
-        Its value; NaN where the piece is too short to tell.
+        Its value for each piece; NaN where one is too short to tell.
     """
 
     name: str
     unit: str
-    function: Callable[[GridNotes, EvaluateConfig, Reference], float]
+    function: Callable[[Pieces, EvaluateConfig, Reference], FloatArray]
 
 
-def _of_notes(unit: str, function: Callable[[GridNotes], float]) -> Metric:
-    """A metric that needs neither settings nor a reference."""
-    return Metric(function.__name__, unit, lambda notes, _config, _reference: function(notes))
+def _of_notes(
+    unit: str, function: Callable[..., FloatArray], counting: str = "", **settings: int
+) -> Metric:
+    """A metric that needs neither the configuration nor a reference."""
+    name = function.__name__ + counting
+    return Metric(name, unit, lambda pieces, _config, _reference: function(pieces, **settings))
 
 
 _LEAP_RATE = Metric(
     "leap_rate",
     "share",
-    lambda notes, config, _reference: pitch.leap_rate(notes, config.leap_threshold_semitones),
+    lambda pieces, config, _reference: pitch.leap_rate(pieces, config.leap_threshold_semitones),
 )
 _RHYTHMIC_CONSISTENCY = Metric(
     "rhythmic_consistency",
     "similarity",
-    lambda notes, _config, reference: rhythm.rhythmic_consistency(notes, reference.ioi_histogram),
-)
-_NGRAM_REPETITION = Metric(
-    "ngram_repetition",
-    "share",
-    lambda notes, config, _reference: repetition.ngram_repetition(notes, config.ngram_length),
+    lambda pieces, _config, reference: rhythm.rhythmic_consistency(pieces, reference.ioi_histogram),
 )
 
 _IN_REPORTING_ORDER = (
     _of_notes("bits", pitch.pitch_entropy),
     _of_notes("bits", pitch.pitch_class_entropy),
+    _of_notes("bits", pitch.window_pitch_class_entropy, "_1", window_bars=1),
+    _of_notes("bits", pitch.window_pitch_class_entropy, "_4", window_bars=4),
     _of_notes("share", pitch.scale_consistency),
     _of_notes("semitones", pitch.pitch_range),
+    _of_notes("semitones", pitch.mean_absolute_interval),
     _LEAP_RATE,
+    _of_notes("share", pitch.turn_rate),
+    _of_notes("per_quarter", rhythm.note_density),
     _of_notes("bits", rhythm.ioi_entropy),
+    _of_notes("index", rhythm.ioi_variability),
     _RHYTHMIC_CONSISTENCY,
     _of_notes("share", rhythm.groove_consistency),
+    _of_notes("share", rhythm.grooving_similarity),
     _of_notes("share", rhythm.empty_beat_rate),
     _of_notes("pitches", rhythm.polyphony),
     _of_notes("share", repetition.note_repetition_rate),
-    _NGRAM_REPETITION,
+    _of_notes("share", repetition.ngram_repetition, "_4", n=4),
+    _of_notes("share", repetition.ngram_repetition, "_8", n=8),
     _of_notes("ratio", repetition.compression_ratio),
-    _of_notes("share", repetition.bar_self_similarity),
+    _of_notes("share", structure.bar_self_similarity),
+    # At 120 quarters a minute in 4/4, these are about the 3 to 8, 8 to 15 and more seconds of Wu & Yang (2020).
+    _of_notes("share", structure.structureness, "_short", shortest_bars=2, longest_bars=3),
+    _of_notes("share", structure.structureness, "_mid", shortest_bars=4, longest_bars=7),
+    _of_notes("share", structure.structureness, "_long", shortest_bars=8, longest_bars=16),
 )
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _IN_REPORTING_ORDER}
 """Every metric by name, in the order in which reports show them."""
 
 
+PIECES_PER_BATCH = 64
+"""Measured at once: few enough that their notes stay in the processor's cache."""
+
+
 def build_reference(pieces: Sequence[GridNotes]) -> Reference:
-    """What `measure_piece` needs to know of the reference pieces, usually the train split."""
-    return Reference(ioi_histogram=rhythm.ioi_histogram(*pieces))
-
-
-def measure_piece(
-    notes: GridNotes, config: EvaluateConfig, reference: Reference
-) -> dict[str, float]:
-    """All metrics of one piece, by name, in reporting order."""
-    return {name: metric.function(notes, config, reference) for name, metric in METRICS.items()}
+    """What `measure_set` needs to know of the reference pieces, usually the train split."""
+    return Reference(ioi_histogram=rhythm.ioi_histogram(Pieces.of(pieces)))
 
 
 def measure_set(
     pieces: Sequence[GridNotes], config: EvaluateConfig, reference: Reference
 ) -> pd.DataFrame:
     """All metrics of all pieces: one row per piece, in their order, one float column per metric."""
-    rows = [measure_piece(notes, config, reference) for notes in pieces]
-    return pd.DataFrame(rows, columns=list(METRICS), dtype="float64")
+    batches = [
+        Pieces.of(pieces[start : start + PIECES_PER_BATCH])
+        for start in range(0, len(pieces), PIECES_PER_BATCH)
+    ]
+    columns = {
+        name: [metric.function(batch, config, reference) for batch in batches]
+        for name, metric in METRICS.items()
+    }
+    return pd.DataFrame({name: np.concatenate([[], *c]) for name, c in columns.items()})
 
 
 def summarise(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -155,7 +172,7 @@ def leap_distribution(pieces: Sequence[GridNotes]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "interval_semitones": range(-largest, largest + 1),
-            "share": pitch.interval_histogram(*pieces),
+            "share": pitch.interval_histogram(Pieces.of(pieces)),
         }
     )
 

@@ -1,23 +1,21 @@
-"""What the notes of a piece say about pitch.
+"""What the notes of pieces say about pitch.
 
 Conventions
 -----------
+- Every metric takes `Pieces` and gives a float64 array with one figure for each.
 - Counts are per note: a long note weighs as much as a short one, as in MusPy (Dong et al. 2020).
-- Melodic metrics read the *top line* (`top_line`), the skyline of Uitdenbogerd & Zobel (1999): the
-  highest pitch at each onset. Of a melody that is the melody itself, of a chord its top note. A note that
-  starts under a higher one that is still held does count.
+- Melodic metrics read the *top line*, the highest pitch at each onset (`Pieces.top_line`).
 - Intervals are signed, in semitones, later pitch minus earlier pitch, and reach across rests.
-- NaN where a piece has too few notes to tell; each function says when.
+- NaN where a piece has too few notes to tell; each function says when. Percussion is no note of a piece.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from pipeline_lib.evaluation.statistics import FloatArray, entropy_bits, mean
-from pipeline_lib.notes.grid import GridNotes, IntArray
+from pipeline_lib.evaluation.pieces import Pieces, Sequences
+from pipeline_lib.evaluation.statistics import FloatArray, count_table, entropy_bits, ratio
+from pipeline_lib.notes.grid import IntArray
 
 MAX_INTERVAL_SEMITONES = 12
 """Histograms put larger intervals, either way, in their last bins."""
@@ -28,34 +26,20 @@ _MAJOR_SCALE = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
 _SCALES = np.stack([np.roll(_MAJOR_SCALE, tonic) for tonic in range(12)])
 
 
-def top_line(notes: GridNotes) -> GridNotes:
-    """The highest note at each onset, with its own duration (the skyline).
-
-    Empty where there are no notes. Of the same pitch struck twice at once, the last one stands.
-    """
-    # Notes are sorted by onset, then pitch: the last of each onset is the highest.
-    last = np.flatnonzero(np.diff(notes.onset_step, append=-1))
-    return replace(
-        notes,
-        onset_step=notes.onset_step[last],
-        duration_step=notes.duration_step[last],
-        pitch=notes.pitch[last],
-    )
-
-
-def intervals(notes: GridNotes) -> IntArray:
+def intervals(pieces: Pieces) -> Sequences:
     """Signed intervals between neighbours of the top line.
 
     Returns
     -------
-    int64 array, shape (n_onsets - 1,)
-        Semitones, positive upwards; empty with fewer than two onsets.
+    Sequences
+        Semitones, positive upwards; n_onsets − 1 of each piece, none with fewer than two onsets.
     """
-    return np.diff(top_line(notes).pitch)
+    line = pieces.top_line
+    return line.sequences(line.pitch).differences()
 
 
-def interval_histogram(*pieces: GridNotes) -> FloatArray:
-    """Share of each signed interval, in one piece or pooled over several.
+def interval_histogram(pieces: Pieces) -> FloatArray:
+    """Share of each signed interval, pooled over the pieces.
 
     Returns
     -------
@@ -63,66 +47,133 @@ def interval_histogram(*pieces: GridNotes) -> FloatArray:
         Shares of −12, …, +12 semitones, summing to 1. The first bin also holds everything below −12, the
         last everything above +12. All NaN where no piece has two onsets.
     """
-    counts = np.zeros(2 * MAX_INTERVAL_SEMITONES + 1, dtype=np.float64)
-    for notes in pieces:
-        clipped = intervals(notes).clip(-MAX_INTERVAL_SEMITONES, MAX_INTERVAL_SEMITONES)
-        counts += np.bincount(clipped + MAX_INTERVAL_SEMITONES, minlength=len(counts))
-    return counts / counts.sum() if counts.any() else np.full_like(counts, np.nan)
+    largest = MAX_INTERVAL_SEMITONES
+    clipped = intervals(pieces).values.clip(-largest, largest)
+    return ratio(np.bincount(clipped + largest, minlength=2 * largest + 1), len(clipped))
 
 
-def pitch_entropy(notes: GridNotes) -> float:
+def pitch_entropy(pieces: Pieces) -> FloatArray:
     """Entropy of the pitches, ``−Σ p log2 p`` over note counts (MusPy ``pitch_entropy``).
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         Bits, 0 (one pitch) to 7 (all 128 alike). NaN without notes.
     """
-    return entropy_bits(np.bincount(notes.pitch))
+    return entropy_bits(count_table(pieces.piece, pieces.pitch, (len(pieces), 128)))
 
 
-def pitch_class_entropy(notes: GridNotes) -> float:
-    """Entropy of the pitch classes, ``−Σ p log2 p`` over note counts (Wu & Yang 2020).
+def pitch_class_entropy(pieces: Pieces) -> FloatArray:
+    """Entropy of the pitch classes, ``−Σ p log2 p`` over note counts (MusPy ``pitch_class_entropy``).
 
     Low for music with a clear key, near its ceiling for music without one.
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         Bits, 0 (one pitch class) to log2 12 = 3.585. NaN without notes.
     """
-    return entropy_bits(np.bincount(notes.pitch % 12))
+    return entropy_bits(count_table(pieces.piece, pieces.pitch % 12, (len(pieces), 12)))
 
 
-def scale_consistency(notes: GridNotes) -> float:
+def window_pitch_class_entropy(pieces: Pieces, window_bars: int) -> FloatArray:
+    """Mean entropy of the pitch classes of stretches of bars: H1 and H4 of Wu & Yang (2020).
+
+    ``mean over windows of −Σ p log2 p``, with p the shares of pitch classes among the notes that start in the
+    window. Windows begin at every bar; those without notes are left out, as in MusDr, the paper's code. Unlike
+    there, a piece that is shorter than the window has none.
+
+    Low where single bars keep to few pitch classes, however many the whole piece uses.
+
+    Parameters
+    ----------
+    pieces : Pieces
+    window_bars : int
+        Bars of a window; 1 and 4 in the paper.
+
+    Returns
+    -------
+    float64 array, shape (n_pieces,)
+        Bits. NaN with fewer bars than a window has.
+    """
+    bar, row = pieces.sequences(pieces.bar).runs()
+    counts = count_table(row, pieces.pitch % 12, (len(bar.values), 12))
+    start = _window_starts(bar, pieces.n_bars, window_bars)
+    in_window = np.zeros((len(start.values), 12), np.int64)
+    for distance in range(window_bars):
+        place = bar.find(start.holding(start.values + distance))
+        in_window[place >= 0] += counts[place[place >= 0]]
+    return start.holding(entropy_bits(in_window)).mean()
+
+
+def scale_consistency(pieces: Pieces) -> FloatArray:
     """Share of the notes that lie in the best-fitting major or natural minor scale.
 
     ``max over 24 scales of (notes in the scale / notes)`` (Mogren 2016, C-RNN-GAN).
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         A share, at least 7/12 (the mean over all scales). NaN without notes.
     """
-    if not len(notes):
-        return float("nan")
-    counts = np.bincount(notes.pitch % 12, minlength=12)
-    return float((_SCALES @ counts).max() / len(notes))
+    counts = count_table(pieces.piece, pieces.pitch % 12, (len(pieces), 12))
+    return ratio((counts @ _SCALES.T).max(axis=1), counts.sum(axis=1))
 
 
-def pitch_range(notes: GridNotes) -> float:
+def pitch_range(pieces: Pieces) -> FloatArray:
     """Highest minus lowest pitch, in semitones. NaN without notes, 0 with one."""
-    return float(np.ptp(notes.pitch)) if len(notes) else float("nan")
+    pitch = pieces.sequences(pieces.pitch)
+    return pitch.reduced(np.maximum) - pitch.reduced(np.minimum)
 
 
-def leap_rate(notes: GridNotes, threshold_semitones: int) -> float:
+def mean_absolute_interval(pieces: Pieces) -> FloatArray:
+    """Mean size of the top line's intervals, ``mean of |interval|`` (jSymbolic's Mean Melodic Interval, McKay 2010).
+
+    Returns
+    -------
+    float64 array, shape (n_pieces,)
+        Semitones. NaN with fewer than two onsets.
+    """
+    steps = intervals(pieces)
+    return steps.holding(np.abs(steps.values)).mean()
+
+
+def leap_rate(pieces: Pieces, threshold_semitones: int) -> FloatArray:
     """Share of the top line's intervals with ``|interval| > threshold_semitones``.
 
     The threshold decides the figure: above 2, a third is a leap; above 4, a fourth is the first one.
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         A share. NaN with fewer than two onsets.
     """
-    return mean(np.abs(intervals(notes)) > threshold_semitones)
+    steps = intervals(pieces)
+    return steps.holding(np.abs(steps.values) > threshold_semitones).mean()
+
+
+def turn_rate(pieces: Pieces) -> FloatArray:
+    """How often the contour turns: share of the top line's moves that go the other way than the move before.
+
+    ``changes of direction / (moves − 1)``, where a move is an interval other than 0. One over it is about the
+    mean length of the rising and falling stretches, which jSymbolic (McKay 2010) calls melodic arcs. Independent
+    draws from many pitches turn 2 times in 3 (Bienaymé 1874); 0 is a scale, 1 a zigzag.
+
+    Returns
+    -------
+    float64 array, shape (n_pieces,)
+        A share. NaN with fewer than two moves.
+    """
+    steps = intervals(pieces)
+    moves = steps.at(steps.values != 0)
+    earlier, later = moves.neighbours()
+    return later.holding((earlier.values > 0) != (later.values > 0)).mean()
+
+
+def _window_starts(bar: Sequences, n_bars: IntArray, window_bars: int) -> Sequences:
+    """First bars of the windows that hold at least one of some bars."""
+    span = n_bars.max(initial=0) + 1
+    starts = bar.values[:, np.newaxis] - np.arange(window_bars)
+    is_inside = (starts >= 0) & (starts + window_bars <= n_bars[bar.piece][:, np.newaxis])
+    keys = np.unique((bar.piece[:, np.newaxis] * span + starts)[is_inside])
+    return Sequences(keys % span, keys // span, bar.n_pieces)

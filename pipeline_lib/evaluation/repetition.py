@@ -1,4 +1,4 @@
-"""How much a piece repeats itself.
+"""How much pieces repeat themselves, note by note.
 
 Music repeats: in folk melodies about half of all 4-grams have been heard before in the piece. Models that
 forget their own phrases fall far below that, models stuck in a loop far above, and neither shows in pitch
@@ -6,77 +6,74 @@ or rhythm statistics.
 
 Conventions
 -----------
-- A note of the top line (`pipeline_lib.evaluation.pitch.top_line`) is described by the interval that
-  leads to it and by its duration, so a transposed repeat counts as a repeat. The first note, which no
-  interval leads to, has no description.
+- Every metric takes `Pieces` and gives a float64 array with one figure for each.
+- A note of the top line (`Pieces.top_line`) is described by the interval that leads to it and by its
+  duration, so a transposed repeat counts as a repeat. The first note, which no interval leads to, has no
+  description.
 - Longer pieces have more to repeat: compare pieces of like length.
-- NaN where a piece has too few notes to tell; each function says when.
+- NaN where a piece has too few notes to tell; each function says when. Percussion is no note of a piece.
 """
 
 from __future__ import annotations
 
 import zlib
-from itertools import pairwise
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from pipeline_lib.evaluation.pitch import intervals, top_line
-from pipeline_lib.evaluation.statistics import mean
-from pipeline_lib.notes.grid import GridNotes, IntArray
-
-BAR_LAGS = (1, 2, 4, 8)
-"""Distances, in bars, at which phrases of regular length come back."""
+from pipeline_lib.evaluation.pieces import Pieces, Sequences
+from pipeline_lib.evaluation.pitch import intervals
+from pipeline_lib.evaluation.statistics import FloatArray
+from pipeline_lib.notes.grid import IntArray
 
 
-def interval_durations(notes: GridNotes) -> IntArray:
+def interval_durations(pieces: Pieces) -> Sequences:
     """(interval, duration) of every note of the top line but the first.
 
     Returns
     -------
-    int64 array, shape (n_onsets - 1, 2)
-        Semitones from the note before, and grid steps. Empty with fewer than two onsets.
+    Sequences
+        Pairs, shape (n_values, 2): semitones from the note before, and grid steps. None with fewer than two
+        onsets.
     """
-    return np.stack([intervals(notes), top_line(notes).duration_step[1:]], axis=1)
+    line = pieces.top_line
+    _, later = line.sequences(line.duration_step).neighbours()
+    return later.holding(np.stack([intervals(pieces).values, later.values], axis=1))
 
 
-def note_repetition_rate(notes: GridNotes) -> float:
+def note_repetition_rate(pieces: Pieces) -> FloatArray:
     """Share of the top line's notes that repeat the pitch before them.
 
     ``intervals equal to 0 / intervals``.
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         A share. NaN with fewer than two onsets.
     """
-    return mean(intervals(notes) == 0)
+    steps = intervals(pieces)
+    return steps.holding(steps.values == 0).mean()
 
 
-def ngram_repetition(notes: GridNotes, n: int) -> float:
+def ngram_repetition(pieces: Pieces, n: int) -> FloatArray:
     """Share of the (interval, duration) n-grams that occurred earlier in the piece.
 
     ``1 − unique n-grams / n-grams``.
 
     Parameters
     ----------
-    notes : GridNotes
+    pieces : Pieces
     n : int
         Notes per n-gram, at least 1.
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         A share. NaN with n onsets or fewer: the first note takes no part.
     """
-    pairs = interval_durations(notes)
-    if len(pairs) < n:
-        return float("nan")
-    ngrams = sliding_window_view(pairs, n, axis=0).reshape(-1, 2 * n)
-    return 1 - len(np.unique(ngrams, axis=0)) / len(ngrams)
+    return np.array([_repeated_share(ranks, n) for ranks in _ranks(pieces)])
 
 
-def compression_ratio(notes: GridNotes) -> float:
+def compression_ratio(pieces: Pieces) -> FloatArray:
     """Bytes out / bytes in of the (interval, duration) string under zlib.
 
     The string has one byte per note of the top line but the first: the rank of its (interval, duration)
@@ -86,42 +83,30 @@ def compression_ratio(notes: GridNotes) -> float:
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         A ratio: small for repetitive pieces, above 1 for very short ones. NaN with fewer than two onsets.
     """
-    pairs = interval_durations(notes)
-    if not len(pairs):
+    texts = [ranks.astype(np.uint8).tobytes() for ranks in _ranks(pieces)]
+    return np.array([len(zlib.compress(text)) / len(text) if text else np.nan for text in texts])
+
+
+def _ranks(pieces: Pieces) -> list[IntArray]:
+    """For each piece, the ranks of its (interval, duration) pairs among its distinct ones."""
+    pairs = interval_durations(pieces)
+    interval, duration = pairs.values.T
+    # One number for each pair sorts faster than the pair.
+    n_durations = duration.max(initial=0) + 1
+    span = 256 * n_durations
+    key = pairs.piece * span + (interval + 128) * n_durations + duration
+    kinds, kind = np.unique(key, return_inverse=True)
+    first = np.searchsorted(kinds, np.arange(len(pieces)) * span)
+    return pairs.holding(kind - first[pairs.piece]).by_piece()
+
+
+def _repeated_share(ranks: IntArray, n: int) -> float:
+    n_ngrams = len(ranks) - n + 1
+    if n_ngrams < 1:
         return float("nan")
-    _, rank = np.unique(pairs, axis=0, return_inverse=True)
-    text = rank.astype(np.uint8).tobytes()
-    return len(zlib.compress(text)) / len(text)
-
-
-def bar_self_similarity(notes: GridNotes) -> float:
-    """How often a bar equals the one 1, 2, 4 or 8 bars earlier.
-
-    ``mean over lags of (equal pairs of bars / pairs of bars)``. Two bars are equal when the notes that
-    start in them have the same positions, pitches and durations. Pairs of bars in which no note starts
-    say nothing and are left out, and so are lags without a pair.
-
-    Returns
-    -------
-    float
-        A share. NaN with fewer than two bars.
-    """
-    bars = _bar_contents(notes)
-    return mean([_equal_share(bars, lag) for lag in BAR_LAGS])
-
-
-def _bar_contents(notes: GridNotes) -> list[bytes]:
-    """What starts in each bar, up to the end of the last note; empty for none."""
-    bar, position_step = np.divmod(notes.onset_step, notes.steps_per_bar)
-    rows = np.stack([position_step, notes.pitch, notes.duration_step], axis=1)
-    n_bars = -(-notes.end_step // notes.steps_per_bar)
-    bounds = np.searchsorted(bar, np.arange(n_bars + 1))
-    return [rows[start:stop].tobytes() for start, stop in pairwise(bounds)]
-
-
-def _equal_share(bars: list[bytes], lag: int) -> float:
-    pairs = zip(bars, bars[lag:], strict=False)
-    return mean([earlier == later for earlier, later in pairs if earlier or later])
+    text, width = ranks.tobytes(), ranks.itemsize
+    ngrams = {text[i : i + n * width] for i in range(0, n_ngrams * width, width)}
+    return 1 - len(ngrams) / n_ngrams

@@ -1,12 +1,13 @@
-"""What the notes of a piece say about time.
+"""What the notes of pieces say about time.
 
 Conventions
 -----------
+- Every metric takes `Pieces` and gives a float64 array with one figure for each.
 - An inter-onset interval (IOI) lies between neighbouring *distinct* onsets, over all notes: a chord is
   one onset. IOIs are in quarter notes, so that pieces on different grids compare.
 - A beat is a quarter note whatever the time signature says, as in MusPy; a bar is a bar of the time
-  signature, counted from step 0 to the end of the last note.
-- NaN where a piece has too few notes to tell; each function says when.
+  signature. Both are counted from step 0 to the end of the last note.
+- NaN where a piece has too few notes to tell; each function says when. Percussion is no note of a piece.
 
 Deviations from MusPy 0.5.0, on purpose: `groove_consistency` works on sixteenths (at a fine resolution
 nearly all positions of two bars are empty in both, and it tends to 1) and adds no empty bar to a piece
@@ -17,31 +18,37 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from pipeline_lib.evaluation.pieces import Pieces, Sequences
 from pipeline_lib.evaluation.statistics import (
     FloatArray,
-    entropy_bits,
+    count_table,
     jensen_shannon_divergence,
+    ratio,
 )
-from pipeline_lib.notes.grid import GridNotes, IntArray
+from pipeline_lib.notes.grid import IntArray
 
 GROOVE_STEPS_PER_BEAT = 4
+GROOVE_POSITIONS_PER_BAR = 64
+"""Of `grooving_similarity`, as in its paper."""
 
 
-def inter_onset_intervals(notes: GridNotes) -> FloatArray:
+def inter_onset_intervals(pieces: Pieces) -> Sequences:
     """Times between neighbouring distinct onsets.
 
     Returns
     -------
-    float64 array, shape (n_onsets - 1,)
-        Quarter notes, all positive; empty with fewer than two onsets.
+    Sequences
+        Quarter notes, all positive; n_onsets − 1 of each piece, none with fewer than two onsets.
     """
-    onset_step: IntArray = np.unique(notes.onset_step)
-    return np.diff(onset_step) / notes.steps_per_quarter
+    line = pieces.top_line  # has one note for each onset
+    between_step = line.sequences(line.onset_step).differences()
+    return between_step.holding(between_step.values / pieces.steps_per_quarter[between_step.piece])
 
 
-def ioi_histogram(*pieces: GridNotes) -> pd.Series[float]:
-    """Share of each inter-onset interval, in one piece or pooled over several.
+def ioi_histogram(pieces: Pieces) -> pd.Series[float]:
+    """Share of each inter-onset interval, pooled over the pieces.
 
     Every distinct IOI is a bin of its own: the grid has already rounded them.
 
@@ -50,44 +57,77 @@ def ioi_histogram(*pieces: GridNotes) -> pd.Series[float]:
     Series, index ``ioi_quarter``, name ``share``
         Sorted by IOI, summing to 1. Empty where no piece has two onsets.
     """
-    ioi_quarter = np.concatenate([np.empty(0), *(inter_onset_intervals(p) for p in pieces)])
+    ioi_quarter = inter_onset_intervals(pieces).values
     kinds, counts = np.unique(ioi_quarter, return_counts=True)
     index = pd.Index(kinds, name="ioi_quarter")
     return pd.Series(counts / max(len(ioi_quarter), 1), index=index, name="share")
 
 
-def ioi_entropy(notes: GridNotes) -> float:
+def note_density(pieces: Pieces) -> FloatArray:
+    """Notes in a quarter note, ``notes / quarters``, from step 0 to the end of the last note.
+
+    The notes of a chord count each; jSymbolic's Note Density (McKay 2010) is the same in seconds.
+
+    Returns
+    -------
+    float64 array, shape (n_pieces,)
+        Notes per quarter. NaN without notes.
+    """
+    return ratio(pieces.sequences(pieces.pitch).lengths * pieces.steps_per_quarter, pieces.end_step)
+
+
+def ioi_entropy(pieces: Pieces) -> FloatArray:
     """Entropy of the inter-onset intervals, ``−Σ p log2 p`` over their counts.
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         Bits, 0 where all onsets are equally spaced. NaN with fewer than two onsets.
     """
-    return entropy_bits(ioi_histogram(notes).to_numpy())
+    return inter_onset_intervals(pieces).entropy_bits()
 
 
-def rhythmic_consistency(notes: GridNotes, reference: pd.Series[float]) -> float:
+def ioi_variability(pieces: Pieces) -> FloatArray:
+    """How much neighbouring inter-onset intervals differ: the nPVI of Grabe & Low (2002).
+
+    ``100 · mean over neighbours of |a − b| / ((a + b) / 2)``, used for music since Patel & Daniele (2003). Unlike
+    `ioi_entropy` it hears their order: long and short in turn vary more than all the long, then all the short.
+
+    Returns
+    -------
+    float64 array, shape (n_pieces,)
+        An index, 0 (even) to 200; 67 where every IOI is twice or half the one before. NaN with fewer than three
+        onsets.
+    """
+    earlier, later = inter_onset_intervals(pieces).neighbours()
+    a, b = earlier.values, later.values
+    return 100 * later.holding(np.abs(a - b) / ((a + b) / 2)).mean()
+
+
+def rhythmic_consistency(pieces: Pieces, reference: pd.Series[float]) -> FloatArray:
     """Likeness of a piece's rhythm to a reference set's, ``1 − JSD(piece, reference)``.
 
     JSD is the base-2 Jensen-Shannon divergence between IOI histograms.
 
     Parameters
     ----------
-    notes : GridNotes
+    pieces : Pieces
     reference : Series
         `ioi_histogram` of the reference set.
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         0 (no IOI in common) to 1 (the same histogram). NaN where either has no IOI.
     """
-    piece, reference = ioi_histogram(notes).align(reference, fill_value=0.0)
-    return 1 - jensen_shannon_divergence(piece.to_numpy(), reference.to_numpy())
+    ioi = inter_onset_intervals(pieces)
+    kinds = np.union1d(ioi.values, reference.index.to_numpy(np.float64))
+    expected = reference.reindex(kinds, fill_value=0.0).to_numpy()
+    own = count_table(ioi.piece, np.searchsorted(kinds, ioi.values), (len(pieces), len(kinds)))
+    return 1 - jensen_shannon_divergence(own, expected)
 
 
-def groove_consistency(notes: GridNotes) -> float:
+def groove_consistency(pieces: Pieces) -> FloatArray:
     """How alike the onset patterns of neighbouring bars are.
 
     ``1 − mean over adjacent bars of (positions that differ / positions per bar)``, where a position is a
@@ -99,24 +139,48 @@ def groove_consistency(notes: GridNotes) -> float:
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         A share. NaN with fewer than two bars.
     """
-    steps_per_bar = notes.steps_per_bar
-    n_bars = _ceil_divide(notes.end_step, steps_per_bar)
-    if n_bars < 2:
-        return float("nan")
-    sixteenths = steps_per_bar * GROOVE_STEPS_PER_BEAT / notes.steps_per_quarter
-    n_positions = max(1, round(sixteenths))
-    # Nearest integer to onset / steps_per_bar * n_positions, halves upwards, without floats.
-    position = (2 * notes.onset_step * n_positions + steps_per_bar) // (2 * steps_per_bar)
-    pattern = np.zeros(n_bars * n_positions, dtype=np.bool_)
-    pattern[position.clip(max=len(pattern) - 1)] = True
-    bars = pattern.reshape(n_bars, n_positions)
-    return float(1 - (bars[1:] != bars[:-1]).mean())
+    sixteenths = pieces.steps_per_bar * GROOVE_STEPS_PER_BEAT / pieces.steps_per_quarter
+    n_positions = np.rint(sixteenths).astype(np.int64).clip(min=1)
+    bar, has_onset = _onset_patterns(pieces, n_positions)
+    n_bars = pieces.n_bars
+    # Each bar is compared with the one before and with the one after; bars without onsets have no row.
+    n_compared = (bar.values > 0).astype(np.int64) + (bar.values < n_bars[bar.piece] - 1)
+    n_onsets = bar.holding(has_onset.sum(axis=1) * n_compared).sum()
+    is_next_bar = (np.diff(bar.values) == 1) & (np.diff(bar.piece) == 0)
+    in_both = (has_onset[1:] & has_onset[:-1]).sum(axis=1) * is_next_bar
+    differing = n_onsets - 2 * bar.at(slice(1, None)).holding(in_both).sum()
+    return 1 - ratio(differing, n_positions * (n_bars - 1).clip(min=0))
 
 
-def empty_beat_rate(notes: GridNotes) -> float:
+def grooving_similarity(pieces: Pieces) -> FloatArray:
+    """How alike the onset patterns of all bars are: the grooving pattern similarity (GS) of Wu & Yang (2020).
+
+    ``1 − mean over all pairs of bars of (positions that differ / 64)``: a bar has 64 positions, whatever its time
+    signature, that hold an onset or not. Onsets go to positions as in `groove_consistency`. MusDr, the paper's
+    code, draws 1,000 pairs where there are more; here all count.
+
+    Most positions are empty in all bars, so that figures lie close to 1.
+
+    Returns
+    -------
+    float64 array, shape (n_pieces,)
+        A share. NaN with fewer than two bars.
+    """
+    n_positions = GROOVE_POSITIONS_PER_BAR
+    bar, has_onset = _onset_patterns(pieces, np.full(len(pieces), n_positions))
+    row, position = np.nonzero(has_onset)
+    n_with = count_table(bar.piece[row], position, (len(pieces), n_positions))
+    n_bars = pieces.n_bars.astype(np.float64)
+    # At a position, each bar with an onset differs from each bar without one.
+    differing = (n_with * (n_bars[:, np.newaxis] - n_with)).sum(axis=1)
+    n_pairs = n_bars * (n_bars - 1) / 2
+    return 1 - ratio(differing, n_positions * n_pairs)
+
+
+def empty_beat_rate(pieces: Pieces) -> FloatArray:
     """Share of the beats in which no note sounds.
 
     ``empty beats / beats``, over the quarter notes from step 0 to the end of the last note. A note fills
@@ -124,21 +188,18 @@ def empty_beat_rate(notes: GridNotes) -> float:
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         A share. NaN without notes.
     """
-    if not len(notes):
-        return float("nan")
-    n_beats = _ceil_divide(notes.end_step, notes.steps_per_quarter)
-    first_beat = notes.onset_step // notes.steps_per_quarter
-    last_beat = (_offset_step(notes) - 1) // notes.steps_per_quarter
-    begun = np.bincount(first_beat, minlength=n_beats + 1)
-    ended = np.bincount(last_beat + 1, minlength=n_beats + 1)
-    n_sounding = np.cumsum(begun - ended)[:n_beats]
-    return float((n_sounding == 0).mean())
+    per_quarter = pieces.steps_per_quarter[pieces.piece]
+    start_beat = pieces.onset_step // per_quarter
+    end_beat = (pieces.offset_step - 1) // per_quarter + 1
+    n_beats = -(-pieces.end_step // pieces.steps_per_quarter)
+    n_filled = pieces.sequences(_newly_covered(start_beat, end_beat, pieces.piece)).sum()
+    return ratio(n_beats - n_filled, n_beats)
 
 
-def polyphony(notes: GridNotes) -> float:
+def polyphony(pieces: Pieces) -> FloatArray:
     """Mean number of pitches that sound at once, over the time in which any does.
 
     ``Σ over pitches of steps in which it sounds / steps in which anything sounds`` (MusPy
@@ -146,29 +207,39 @@ def polyphony(notes: GridNotes) -> float:
 
     Returns
     -------
-    float
+    float64 array, shape (n_pieces,)
         Pitches, at least 1. NaN without notes.
     """
-    if not len(notes):
-        return float("nan")
-    # Each pitch gets a stretch of time of its own, so that notes of different pitch never overlap.
-    shift_step = notes.pitch * notes.end_step
-    by_pitch = _covered_steps(notes.onset_step + shift_step, _offset_step(notes) + shift_step)
-    return by_pitch / _covered_steps(notes.onset_step, _offset_step(notes))
+    start, end, voice = pieces.onset_step, pieces.offset_step, pieces.piece * 128 + pieces.pitch
+    order = np.argsort(voice, kind="stable")
+    by_pitch = _newly_covered(start[order], end[order], voice[order])
+    at_all = _newly_covered(start, end, pieces.piece)
+    # Sorting by voice leaves the notes of a piece together.
+    return ratio(pieces.sequences(by_pitch).sum(), pieces.sequences(at_all).sum())
 
 
-def _covered_steps(start_step: IntArray, end_step: IntArray) -> int:
-    """Length of the union of the half-open stretches [start, end)."""
-    order = np.argsort(start_step)
-    start_step, end_step = start_step[order], end_step[order]
-    covered_until = np.maximum.accumulate(end_step)
-    new_start = np.maximum(start_step[1:], covered_until[:-1])
-    return int(end_step[0] - start_step[0] + (end_step[1:] - new_start).clip(min=0).sum())
+def _onset_patterns(pieces: Pieces, n_positions: IntArray) -> tuple[Sequences, NDArray[np.bool_]]:
+    """Bars with onsets, and at which of so many positions they have one, shape (n_bars, n_positions)."""
+    steps_per_bar = pieces.steps_per_bar[pieces.piece]
+    per_bar = n_positions[pieces.piece]
+    # Nearest integer to onset / steps_per_bar * n_positions, halves upwards, without floats.
+    position = (2 * pieces.onset_step * per_bar + steps_per_bar) // (2 * steps_per_bar)
+    position = np.minimum(position, (pieces.n_bars * n_positions - 1)[pieces.piece])
+    bar_of_note, position_in_bar = np.divmod(position, per_bar)
+    bar, row = pieces.sequences(bar_of_note).runs()
+    width = n_positions.max(initial=1)
+    has_onset = np.zeros(len(bar.values) * width, np.bool_)
+    has_onset[row * width + position_in_bar] = True
+    return bar, has_onset.reshape(-1, width)
 
 
-def _offset_step(notes: GridNotes) -> IntArray:
-    return notes.onset_step + notes.duration_step
+def _newly_covered(start: IntArray, end: IntArray, group: IntArray) -> IntArray:
+    """How much of each half-open stretch [start, end) those before it in its group leave uncovered.
 
-
-def _ceil_divide(dividend: int, divisor: int) -> int:
-    return -(-dividend // divisor)
+    Stretches are sorted by group, then start.
+    """
+    # Each group gets a stretch of time of its own.
+    shift = group * (end.max(initial=0) + 1)
+    from_, until = start + shift, np.maximum.accumulate(end + shift)
+    from_[1:] = np.maximum(from_[1:], until[:-1])
+    return until - from_

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 N_RESAMPLES = 2_000
 INTERVAL_LEVEL = 0.95
@@ -21,53 +22,61 @@ def mean(values: ArrayLike) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def entropy_bits(weights: ArrayLike) -> float:
-    """Shannon entropy, ``H(p) = Σ p log2(1 / p)`` with p = weights / Σ weights.
+def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
+    """Their quotient, element by element; NaN where the denominator is 0."""
+    above = np.asarray(numerator, dtype=np.float64)
+    below = np.asarray(denominator, dtype=np.float64)
+    shape = np.broadcast_shapes(above.shape, below.shape)
+    return np.divide(above, below, out=np.full(shape, np.nan), where=below != 0)
+
+
+def count_table(row: IntArray, column: IntArray, shape: tuple[int, int]) -> IntArray:
+    """How often each pair of row and column occurs, as a table of that shape."""
+    return np.bincount(row * shape[1] + column, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def entropy_bits(weights: ArrayLike) -> FloatArray:
+    """Shannon entropy of each row, ``H(p) = Σ p log2(1 / p)`` with p = weights / Σ weights.
 
     The plug-in estimate of Shannon (1948), with no correction for small samples.
 
     Parameters
     ----------
-    weights : array_like, shape (n,)
+    weights : array_like, shape (..., n)
         Counts or shares, not negative. Zeros add nothing, as p log p tends to 0.
 
     Returns
     -------
-    float
-        Bits, from 0 (one kind) to log2 n (all alike). NaN where the weights sum to zero.
+    float64 array, shape (...)
+        Bits, from 0 (one kind) to log2 n (all alike). NaN where a row sums to zero.
     """
     weights = np.asarray(weights, dtype=np.float64)
-    present = weights[weights > 0]
-    if not len(present):
-        return float("nan")
-    p = present / present.sum()
-    return float((p * np.log2(1 / p)).sum())
+    total = weights.sum(axis=-1)
+    p = ratio(weights, total[..., np.newaxis])
+    inverse = np.divide(1, p, out=np.ones_like(p), where=p > 0)
+    return np.where(total > 0, np.sum(p * np.log2(inverse), axis=-1), np.nan)
 
 
-def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> float:
-    """Jensen-Shannon divergence, ``H((p + q) / 2) − (H(p) + H(q)) / 2``.
+def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> FloatArray:
+    """Jensen-Shannon divergence of rows, ``H((p + q) / 2) − (H(p) + H(q)) / 2``.
 
     Lin (1991), "Divergence measures based on the Shannon entropy". With base 2 it is symmetric and lies
     between 0 (the same distribution) and 1 (nothing in common).
 
     Parameters
     ----------
-    p, q : array_like, shape (n,)
-        Counts or shares over the same n bins; each is normalised.
+    p, q : array_like, shape (..., n)
+        Counts or shares over the same n bins; each row is normalised. One row goes with all of the other.
 
     Returns
     -------
-    float
-        Bits. NaN where p or q sums to zero.
+    float64 array, shape (...)
+        Bits. NaN where a row of p or q sums to zero.
     """
-    p = np.asarray(p, dtype=np.float64)
-    q = np.asarray(q, dtype=np.float64)
-    if not (p.any() and q.any()):
-        return float("nan")
-    mixture = (p / p.sum() + q / q.sum()) / 2
-    divergence = entropy_bits(mixture) - (entropy_bits(p) + entropy_bits(q)) / 2
+    p, q = (ratio(w, np.sum(w, axis=-1, keepdims=True)) for w in (p, q))
+    divergence = entropy_bits((p + q) / 2) - (entropy_bits(p) + entropy_bits(q)) / 2
     # Rounding can leave the bounds by some 1e-16.
-    return min(max(divergence, 0.0), 1.0)
+    return divergence.clip(0.0, 1.0)
 
 
 def bootstrap_interval(values: ArrayLike, seed: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Small pieces whose metrics can be worked out by hand."""
+"""Small pieces whose metrics can be worked out by hand. `four_notes` has a value by hand for every metric."""
 
 from __future__ import annotations
 

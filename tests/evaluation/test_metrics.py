@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline_lib.config import EvaluateConfig
-from pipeline_lib.evaluation import pitch, repetition, rhythm
+from pipeline_lib.evaluation import pitch, repetition, rhythm, structure
 from pipeline_lib.evaluation.metrics import (
     METRICS,
+    PIECES_PER_BATCH,
     build_reference,
     leap_distribution,
-    measure_piece,
     measure_set,
     summarise,
 )
@@ -23,21 +24,27 @@ CONFIG = EvaluateConfig()
 def test_every_metric_is_named_after_its_function():
     for name, metric in METRICS.items():
         assert metric.name == name
-        assert any(hasattr(module, name) for module in (pitch, rhythm, repetition))
+        function = re.sub("_(1|4|8|short|mid|long)$", "", name)
+        assert any(hasattr(m, function) for m in (pitch, rhythm, repetition, structure))
 
 
-def test_measure_piece_four_notes_by_hand(four_notes):
-    measured = measure_piece(four_notes, CONFIG, build_reference([four_notes]))
+def test_four_notes_by_hand(four_notes):
+    measured = measure_set([four_notes], CONFIG, build_reference([four_notes])).iloc[0].to_dict()
     assert list(measured) == list(METRICS)
     known = {name: value for name, value in measured.items() if not math.isnan(value)}
     assert known == pytest.approx(
         {
             "pitch_entropy": 1.5,
             "pitch_class_entropy": 1.5,
+            "window_pitch_class_entropy_1": 1.5,
             "scale_consistency": 1,
             "pitch_range": 7,
+            "mean_absolute_interval": 10 / 3,
             "leap_rate": 2 / 3,
+            "turn_rate": 1,
+            "note_density": 1,
             "ioi_entropy": math.log2(3),
+            "ioi_variability": 250 / 3,
             "rhythmic_consistency": 1,
             "empty_beat_rate": 1 / 4,
             "polyphony": 1,
@@ -48,10 +55,9 @@ def test_measure_piece_four_notes_by_hand(four_notes):
 
 
 def test_settings_reach_their_metrics(four_notes):
-    config = EvaluateConfig(leap_threshold_semitones=4, ngram_length=3)
-    measured = measure_piece(four_notes, config, build_reference([]))
+    config = EvaluateConfig(leap_threshold_semitones=4)
+    measured = measure_set([four_notes], config, build_reference([])).iloc[0]
     assert measured["leap_rate"] == pytest.approx(1 / 3)
-    assert measured["ngram_repetition"] == 0
     assert math.isnan(measured["rhythmic_consistency"])
 
 
@@ -62,6 +68,21 @@ def test_measure_set_has_a_row_per_piece(four_notes, silence, triads):
     assert (table.dtypes == np.float64).all()
     assert table["polyphony"].tolist()[::2] == [1, 2.5]
     assert table.loc[1].isna().all()
+
+
+def test_more_pieces_than_fit_a_batch_keep_their_order(make_melody):
+    n_pieces = PIECES_PER_BATCH + 3
+    pieces = [make_melody([(60, 24), (60 + n, 24)]) for n in range(n_pieces)]
+    table = measure_set(pieces, CONFIG, build_reference(pieces))
+    assert table["pitch_range"].tolist() == list(range(n_pieces))
+
+
+def test_a_note_at_the_end_of_time_costs_no_more_than_any_other(make_notes):
+    # A table with a row for each of its 22 million bars would take minutes, and gigabytes.
+    distant = make_notes([(0, 60, 24), (96, 62, 24), (2**31, 60, 24)])
+    measured = measure_set([distant], CONFIG, build_reference([distant])).iloc[0]
+    assert measured["empty_beat_rate"] == pytest.approx(1, abs=1e-6)
+    assert measured["groove_consistency"] == pytest.approx(1, abs=1e-6)
 
 
 def test_summarise_gives_value_interval_count_and_reference_value(four_notes, silence, triads):

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from pipeline_lib.evaluation.statistics import (
     bootstrap_interval,
+    count_table,
     entropy_bits,
     jensen_shannon_divergence,
     mean,
+    ratio,
 )
 
 COUNTS = st.lists(st.integers(0, 1000), min_size=6, max_size=6)
@@ -19,6 +21,24 @@ def test_entropy_by_hand():
     assert entropy_bits([3]) == 0
     assert entropy_bits([1, 1, 0, 2]) == 1.5
     assert entropy_bits(np.ones(8)) == 3
+
+
+def test_rows_are_counted_apart():
+    rows = np.array([[1, 1, 2], [0, 0, 0], [4, 0, 0]])
+    assert entropy_bits(rows).tolist() == pytest.approx([1.5, np.nan, 0], nan_ok=True)
+    divergence = jensen_shannon_divergence(rows, [1, 0, 0])
+    expected = [jensen_shannon_divergence(row, [1, 0, 0]) for row in rows]
+    assert divergence.tolist() == pytest.approx(expected, nan_ok=True)
+
+
+def test_nothing_divided_by_nothing_is_nan():
+    quotient = ratio([1, 0, 3], [2, 0, 0])
+    assert quotient.tolist() == pytest.approx([0.5, np.nan, np.nan], nan_ok=True)
+
+
+def test_count_table_by_hand():
+    table = count_table(np.array([0, 2, 2, 2]), np.array([1, 0, 1, 1]), (3, 2))
+    assert table.tolist() == [[0, 1], [0, 0], [1, 2]]
 
 
 @pytest.mark.parametrize("weights", [[], [0, 0]])
