@@ -23,6 +23,7 @@ import numpy as np
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.config import LstmConfig, ParseConfig, RunConfig, SelectConfig, TokenConfig
 from pipeline_lib.evaluation.likelihood import score_targets, summarise_scores
+from pipeline_lib.evaluation.token_parts import TokenParts
 from pipeline_lib.models.mixture import MemoryPredictor, fit_mixture
 from pipeline_lib.models.ngram import kneser_ney, witten_bell
 from pipeline_lib.models.ngram_counts import count_ngrams
@@ -141,7 +142,8 @@ def with_memory(corpus: TokenCorpus, models: Sequence[Predictor], n_context: int
 
 
 def loss(corpus: TokenCorpus, model: Predictor, split: Split, n_context: int) -> dict[str, Any]:
-    scores = score_targets(model, corpus.token_ids, corpus.spans(split), n_context)
+    parts = TokenParts.of(corpus.vocabulary)
+    scores = score_targets(model, corpus.token_ids, corpus.spans(split), n_context, parts)
     return summarise_scores(scores, count_targets(corpus, split, n_context))
 
 

@@ -32,6 +32,7 @@ from tasks.evaluate import evaluate
 from tasks.fit_baselines import fit_baselines
 from tasks.fit_memory import fit_memory
 from tasks.generate import generate
+from tasks.generate_baseline import generate_baseline
 from tasks.index_windows import index_windows
 from tasks.ingest import ingest
 from tasks.judge_claims import judge_claims
@@ -161,6 +162,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
             for p, r in zip(points, runs, strict=True)
         ]
     )
+    control = run(generate_baseline.call("generate/ngram", tokens, baselines, prompts, new, steps))
     metrics = run.all(
         [
             evaluate.call(
@@ -174,6 +176,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
             for p, s in zip(points, samples, strict=True)
         ]
     )
+    run(evaluate.call("evaluate/ngram", tokens, control, new.length, steps, config.evaluate))
     claims = None
     if config.report.claims:
         claims = run(judge_claims.call("judge_claims", runs, metrics))

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import BaselineConfig
-from pipeline_lib.evaluation.likelihood import score_targets, summarise_scores
+from pipeline_lib.evaluation.likelihood import mean_loss_nat
 from pipeline_lib.models.mixture import MemoryMixture, fit_mixture
 from pipeline_lib.models.ngram import NgramModel, kneser_ney, witten_bell
 from pipeline_lib.models.ngram_counts import NgramCounts, count_ngrams
@@ -31,7 +31,8 @@ def fit_baselines(draft: Draft, tokens: Artifact, n_context: int, config: Baseli
     target, as for the networks.
     """
     corpus = load_corpus(draft.store, tokens)
-    count_targets(corpus, Split.TEST, n_context)  # refuse now what could not be scored later
+    for split in (Split.VALID, Split.TEST):
+        count_targets(corpus, split, n_context)  # refuse now what could not be scored later
     counts = count_ngrams(
         corpus.token_ids, corpus.spans(Split.TRAIN), len(corpus.vocabulary), config.max_order
     )
@@ -55,12 +56,10 @@ def _best_order(
     corpus: TokenCorpus, counts: NgramCounts, smoothing: str, n_context: int
 ) -> dict[str, Any]:
     """The order with the lowest loss on valid, that loss, and the losses of all orders."""
-    n_asked = count_targets(corpus, Split.VALID, n_context)
     losses: dict[int, float] = {}
     for order in range(1, len(counts.orders) + 1):
         model = _SMOOTHINGS[smoothing](counts, order)
-        scores = score_targets(model, corpus.token_ids, corpus.spans(Split.VALID), n_context)
-        losses[order] = summarise_scores(scores, n_asked)["loss_nat"]
+        losses[order] = mean_loss_nat(model, corpus.token_ids, corpus.spans(Split.VALID), n_context)
         report(f"fit_baselines/{smoothing}", order, len(counts.orders))
     best = min(losses, key=losses.__getitem__)
     return {"best_order": best, "best_loss_nat": losses[best], "valid_loss_nat": losses}

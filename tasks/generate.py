@@ -45,7 +45,7 @@ def generate(
     name, grid = run_config.name, config.grid
     composed = []
     for nth, settings in enumerate(grid):
-        progress = _part(reporter(f"generate/{name}"), nth, len(grid))
+        progress = part(reporter(f"generate/{name}"), nth, len(grid))
         samples = compose(network, vocabulary, given, settings, steps_per_quarter, progress)
         explained = explain(network, vocabulary, samples, steps_per_quarter)
         composed.append((settings, samples, explained))
@@ -71,7 +71,7 @@ def generate(
         report(f"render/{name}", n, len(rendered))
 
 
-def _part(progress: Callable[[int, int], None], nth: int, n: int) -> Callable[[int, int], None]:
+def part(progress: Callable[[int, int], None], nth: int, n: int) -> Callable[[int, int], None]:
     """Progress of the nth of n equal parts, as that of the whole."""
     return lambda done, total: progress(nth * total + done, n * total)
 

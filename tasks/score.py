@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Callable
 
+import pandas as pd
 import pyarrow as pa
 
 from pipeline_lib.artifacts import Artifact, Draft
-from pipeline_lib.evaluation.likelihood import score_side_by_side, summarise_scores
+from pipeline_lib.evaluation.likelihood import (
+    reliability,
+    score_side_by_side,
+    summarise_scores,
+)
+from pipeline_lib.evaluation.loss_breakdown import losses_by_place
+from pipeline_lib.evaluation.token_parts import TokenParts
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import pieces_at
 from pipeline_lib.tokens.windows import count_targets
@@ -17,9 +26,10 @@ from tasks.progress import reporter
 from tasks.stages import stage
 
 ALONE, WITH_MEMORY = "alone", "with_memory"
+RELIABILITY_NAME, BY_PLACE_NAME = "reliability.parquet", "loss_by_place.parquet"
 
 
-@stage(kind="scores", schema_version=2)
+@stage(kind="scores", schema_version=3)
 def score(
     draft: Draft,
     tokens: Artifact,
@@ -28,9 +38,9 @@ def score(
     memory: Artifact,
     n_context: int,
 ) -> None:
-    """Write ``alone.parquet`` and ``with_memory.parquet``, a row per test target, and ``summary.json``.
+    """Write ``alone.parquet`` and ``with_memory.parquet``, a row per test target, and what they come to.
 
-    The targets are the known tokens with ``n_context`` tokens before them, whatever the network's own
+    That is ``summary.json``, ``reliability.parquet`` and ``loss_by_place.parquet``, for each of the two. The targets are the known tokens with ``n_context`` tokens before them, whatever the network's own
     seq_length.
     """
     from pipeline_lib.models.mixture import MemoryMixture
@@ -52,13 +62,14 @@ def score(
         corpus.token_ids,
         spans,
         n_context,
+        TokenParts.of(corpus.vocabulary),
         reporter(f"score/{config.name}"),
     )
     n_asked = count_targets(corpus, Split.TEST, n_context)
     _write(draft, dict(zip((ALONE, WITH_MEMORY), tables, strict=True)), n_asked)
 
 
-@stage(kind="scores", schema_version=2)
+@stage(kind="scores", schema_version=3)
 def score_baselines(draft: Draft, tokens: Artifact, baselines: Artifact, n_context: int) -> None:
     """Write the same as `score`, for each n-gram model and for the best of them with the memory."""
     corpus = load_corpus(draft.store, tokens)
@@ -71,7 +82,12 @@ def score_baselines(draft: Draft, tokens: Artifact, baselines: Artifact, n_conte
     long_term = known.ngrams[known.long_term].log_probabilities(pieces, n_context)
     predicted[WITH_MEMORY] = known.mixture.mix([long_term], pieces, n_context)
     tables = score_side_by_side(
-        list(predicted.values()), corpus.token_ids, spans, n_context, reporter("score/baselines")
+        list(predicted.values()),
+        corpus.token_ids,
+        spans,
+        n_context,
+        TokenParts.of(corpus.vocabulary),
+        reporter("score/baselines"),
     )
     _write(
         draft,
@@ -85,5 +101,22 @@ def score_baselines(draft: Draft, tokens: Artifact, baselines: Artifact, n_conte
 def _write(draft: Draft, tables: dict[str, pa.Table], n_asked: int) -> None:
     for name, table in tables.items():
         draft.write_table(f"{name}.parquet", table)
-    summaries = {name: summarise_scores(table, n_asked) for name, table in tables.items()}
+    summaries = {name: _known(summarise_scores(table, n_asked)) for name, table in tables.items()}
     draft.write_json("summary.json", summaries)
+    draft.write_table(RELIABILITY_NAME, _of_each(tables, reliability))
+    draft.write_table(BY_PLACE_NAME, _of_each(tables, losses_by_place))
+
+
+def _known(figures: dict[str, float]) -> dict[str, float | None]:
+    """The figures, with null for what is not a number: JSON has no NaN."""
+    return {name: None if math.isnan(value) else value for name, value in figures.items()}
+
+
+def _of_each(
+    tables: dict[str, pa.Table], break_down: Callable[[pa.Table], pd.DataFrame]
+) -> pa.Table:
+    """A breakdown of each model's scores below the other, with the model's name in front."""
+    frames = [break_down(table).assign(model=name) for name, table in tables.items()]
+    frame = pd.concat(frames, ignore_index=True)
+    frame.insert(0, "model", frame.pop("model"))
+    return pa.Table.from_pandas(frame, preserve_index=False)

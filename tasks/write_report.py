@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 import pandas as pd
@@ -23,9 +24,11 @@ from pipeline_lib.presets import as_command
 from pipeline_lib.reports.content import (
     BaselineResult,
     CorpusSummary,
+    MeasuredOnTest,
     MemoryResult,
     Reject,
     ReportContent,
+    Result,
     RunResult,
     Sample,
 )
@@ -34,7 +37,7 @@ from tasks.catalogue import PIECES_NAME
 from tasks.evaluate import CORPUS, GENERATED
 from tasks.generate import SAMPLES_NAME
 from tasks.judge_claims import CURVES_NAME, FINDINGS_NAME
-from tasks.score import ALONE, WITH_MEMORY
+from tasks.score import ALONE, BY_PLACE_NAME, RELIABILITY_NAME, WITH_MEMORY
 from tasks.stages import stage
 
 REPORT_NAME = "report.html"
@@ -54,22 +57,27 @@ RESULT_SCHEMA = pa.schema(
         pa.field("n_train_pieces", pa.int64()),
         pa.field("kept_epoch", pa.int32()),
         pa.field("test_loss", pa.float64(), nullable=False),
+        pa.field("test_pitch_loss", pa.float64(), nullable=False),
+        pa.field("test_duration_loss", pa.float64(), nullable=False),
         pa.field("test_perplexity", pa.float64(), nullable=False),
         pa.field("test_accuracy", pa.float64(), nullable=False),
+        pa.field("test_top5_accuracy", pa.float64(), nullable=False),
+        pa.field("test_bits_per_note", pa.float64(), nullable=False),
+        pa.field("test_ece", pa.float64(), nullable=False),
         pa.field("n_targets", pa.int64(), nullable=False),
         pa.field("unknown_share", pa.float64(), nullable=False),
     ],
-    metadata={"schema": "results/2"},
+    metadata={"schema": "results/3"},
 )
 """One row per network (with ``seq_length``) and per n-gram model (with ``order``); then the same with a memory of
-the piece, their names and models ending in ``+memory``. Loss is in nats per token; every row is over the same targets, of which ``unknown_share`` (0 to 1) were left out beforehand because
-the vocabulary does not know them."""
+the piece, their names and models ending in ``+memory``. Losses are in nats per token, that of pitch and that of duration
+sum to the whole; ``test_ece`` is the expected calibration error. Every row is over the same targets, of which
+``unknown_share`` (0 to 1) were left out beforehand because the vocabulary does not know them."""
+
+_FIGURES = tuple(field.name for field in fields(MeasuredOnTest))
 
 
-_FIGURES = ("test_loss", "test_perplexity", "test_accuracy", "n_targets")
-
-
-@stage(kind="reports", schema_version=2)
+@stage(kind="reports", schema_version=3)
 def write_report(
     draft: Draft,
     corpus_name: str,
@@ -83,7 +91,7 @@ def write_report(
     claims: Artifact | None,
     config: PipelineConfig,
 ) -> None:
-    """Write ``report.html``, ``results.parquet``, ``metrics.parquet`` and ``leaps.parquet``."""
+    """Write ``report.html``, and ``results.parquet`` and other tables behind its figures."""
     store = draft.store
     results = tuple(_run_result(store, r, s) for r, s in zip(runs, scores, strict=True))
     names = [result.name for result in results]
@@ -93,15 +101,26 @@ def write_report(
         for b in baselines
         if b.model == store.read_json(baseline_scores, "models.json")["long_term"]
     )
+    with_memory = [
+        *(_with_memory(store, r, s) for r, s in zip(results, scores, strict=True)),
+        _with_memory(store, long_term, baseline_scores),
+    ]
+    measured: list[_Measured] = [
+        *((run, score, ALONE) for run, score in zip(results, scores, strict=True)),
+        *((baseline, baseline_scores, baseline.model) for baseline in baselines),
+        *(
+            (result, of_result, WITH_MEMORY)
+            for result, of_result in zip(with_memory, [*scores, baseline_scores], strict=True)
+        ),
+    ]
     ancestors = [pieces, tokens, *runs, *scores, baseline_scores, *samples, *metrics]
     content = ReportContent(
         corpus=_corpus_summary(store, corpus_name, pieces, tokens, baseline_scores),
         runs=results,
         baselines=baselines,
-        with_memory=(
-            *(_with_memory(store, r, s) for r, s in zip(results, scores, strict=True)),
-            _with_memory(store, long_term, baseline_scores),
-        ),
+        with_memory=tuple(with_memory),
+        reliability=_breakdown(store, measured, RELIABILITY_NAME),
+        loss_by_place=_breakdown(store, measured, BY_PLACE_NAME),
         metrics=_stack(store, names, metrics, "summary.parquet", "run"),
         leaps=_leaps(store, names, metrics),
         samples=tuple(_samples(store, names, samples, config)),
@@ -113,10 +132,9 @@ def write_report(
     )
     draft.path(REPORT_NAME).write_text(render_page(content), encoding="utf-8")
     draft.write_table(RESULTS_NAME, _result_table(content))
-    draft.write_table(
-        "metrics.parquet", pa.Table.from_pandas(content.metrics, preserve_index=False)
-    )
-    draft.write_table("leaps.parquet", pa.Table.from_pandas(content.leaps, preserve_index=False))
+    for name in ("reliability", "loss_by_place", "metrics", "leaps"):
+        frame: pd.DataFrame = getattr(content, name)
+        draft.write_table(f"{name}.parquet", pa.Table.from_pandas(frame, preserve_index=False))
 
 
 def _judged(store: ArtifactStore, claims: Artifact) -> dict[str, Any]:
@@ -184,12 +202,32 @@ def _with_memory(
 
 def _test_figures(store: ArtifactStore, scores: Artifact, model: str) -> dict[str, Any]:
     summary = store.read_json(scores, "summary.json")[model]
+    bits_per_note = summary["bits_per_note"]
     return {
         "test_loss": summary["loss_nat"],
+        "test_pitch_loss": summary["pitch_loss_nat"],
+        "test_duration_loss": summary["duration_loss_nat"],
         "test_perplexity": summary["perplexity"],
         "test_accuracy": summary["accuracy"],
+        "test_top5_accuracy": summary["top5_accuracy"],
+        "test_bits_per_note": float("nan") if bits_per_note is None else bits_per_note,
+        "test_ece": summary["ece"],
         "n_targets": summary["n_targets"],
     }
+
+
+_Measured = tuple[Result, Artifact, str]
+"""A result, the scores that it comes from, and the name that it has among them."""
+
+
+def _breakdown(store: ArtifactStore, measured: Sequence[_Measured], file: str) -> pd.DataFrame:
+    """One breakdown of the scores of all results, with their names in front."""
+    frames = []
+    for result, scores, model in measured:
+        frame = store.read_table(scores, file).to_pandas()
+        frames.append(frame[frame["model"] == model].drop(columns="model"))
+        frames[-1].insert(0, "name", result.name)
+    return pd.concat(frames, ignore_index=True)
 
 
 def _stack(
@@ -244,9 +282,8 @@ def _result_table(content: ReportContent) -> pa.Table:
     rows = [_result_row(result) for result in alone]
     for result in content.with_memory:
         row = _result_row(result.base)
-        of_memory = {name: getattr(result, name) for name in _FIGURES}
-        names = {name: f"{row[name]}+memory" for name in ("name", "model")}
-        rows.append(row | names | of_memory)
+        of_memory = {name: getattr(result, name) for name in ("name", *_FIGURES)}
+        rows.append(row | of_memory | {"model": f"{row['model']}+memory"})
     for row in rows:
         row["unknown_share"] = content.corpus.unknown_share
     return pa.Table.from_pylist(rows, schema=RESULT_SCHEMA)

@@ -1,17 +1,25 @@
-"""How well a model predicts held-out music: loss, perplexity, accuracy.
+"""How well a model predicts held-out music: loss, perplexity, accuracy, bits per note, calibration.
 
 Every model is asked for the same targets and sees only the tokens before them, so that its figures can
 stand beside any other's. Loss is in nats per token; perplexity is its exponential.
+
+Bits per note are ``Σ nll / Σ notes / ln 2`` over all targets together: what a note costs, its rests and the ends of
+pieces included. Every pitch of a chord is a note, a rest is none. Unlike the loss it compares across tokenisations,
+as far as their targets are the same notes.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline_lib.evaluation.calibration import expected_calibration_error, reliability_curve
+from pipeline_lib.evaluation.token_parts import TokenParts
 from pipeline_lib.models.prediction import Predictor
 from pipeline_lib.tokens.corpus import pieces_at
 from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
@@ -19,14 +27,24 @@ from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 SCORE_SCHEMA = pa.schema(
     [
         pa.field("position", pa.int64(), nullable=False),
+        pa.field("piece", pa.int32(), nullable=False),
+        pa.field("place", pa.int32(), nullable=False),
         pa.field("token_id", pa.int32(), nullable=False),
+        pa.field("n_notes", pa.int16(), nullable=False),
         pa.field("nll_nat", pa.float64(), nullable=False),
+        pa.field("pitch_nll_nat", pa.float64(), nullable=False),
         pa.field("rank", pa.int32(), nullable=False),
+        pa.field("top_probability", pa.float64(), nullable=False),
     ],
-    metadata={"schema": "scores/1"},
+    metadata={"schema": "scores/2"},
 )
-"""One row per target. ``position`` is its place in the flat token array, ``rank`` the number of tokens that
-the model held more likely (0 = a hit)."""
+"""One row per target. ``position`` is its place in the flat token array, ``piece`` the number of its piece among those
+that were scored, ``place`` how many tokens of the piece stand before it. ``pitch_nll_nat`` is the part of the loss
+that is due to the pitch, the rest is due to the duration (`token_parts`). ``rank`` is the number of tokens that the model
+held more likely, of equal ones those with smaller ids (0 = a hit); ``top_probability`` that of the likeliest token."""
+
+_TOP = 5
+_NAT_PER_BIT = math.log(2)
 
 
 def score_targets(
@@ -34,6 +52,7 @@ def score_targets(
     token_ids: NDArray[np.int32],
     spans: NDArray[np.int64],
     n_context: int,
+    parts: TokenParts,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pa.Table:
     """Score a model on every known token with at least `n_context` tokens of its piece before it.
@@ -50,6 +69,8 @@ def score_targets(
         Start and length of the pieces to predict.
     n_context : int
         The same for all models that are compared.
+    parts : TokenParts
+        Of the vocabulary.
     progress : callable
         Told the pieces done and the number of pieces.
 
@@ -58,9 +79,8 @@ def score_targets(
     pyarrow.Table
         With `SCORE_SCHEMA`.
     """
-    pieces = pieces_at(token_ids, spans)
-    predicted = predictor.log_probabilities(pieces, n_context)
-    (table,) = score_side_by_side([predicted], token_ids, spans, n_context, progress)
+    predicted = predictor.log_probabilities(pieces_at(token_ids, spans), n_context)
+    (table,) = score_side_by_side([predicted], token_ids, spans, n_context, parts, progress)
     return table
 
 
@@ -69,6 +89,7 @@ def score_side_by_side(
     token_ids: NDArray[np.int32],
     spans: NDArray[np.int64],
     n_context: int,
+    parts: TokenParts,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[pa.Table]:
     """Score what several models predict, in step: so two may share what one network computes.
@@ -77,7 +98,7 @@ def score_side_by_side(
     ----------
     predicted : sequence of iterables
         Of each model, what `Predictor.log_probabilities` yields.
-    token_ids, spans, n_context, progress
+    token_ids, spans, n_context, parts, progress
         As for `score_targets`.
 
     Returns
@@ -88,44 +109,111 @@ def score_side_by_side(
     pieces = pieces_at(token_ids, spans)
     tables = [[SCORE_SCHEMA.empty_table()] for _ in predicted]
     for n, of_piece in enumerate(zip(*predicted, strict=True)):
+        place = np.arange(n_context, len(pieces[n]))
+        where = {"position": spans[n, 0] + place, "piece": np.full(len(place), n), "place": place}
         for table, log_p in zip(tables, of_piece, strict=True):
-            table.append(_scored(log_p, pieces[n][n_context:], spans[n, 0] + n_context))
+            table.append(_scored(log_p, pieces[n][n_context:], where, parts))
         progress(n + 1, len(pieces))
     return [pa.concat_tables(table).combine_chunks() for table in tables]
 
 
 def _scored(
-    log_p: NDArray[np.float64], targets: NDArray[np.int32], first_position: int
+    log_p: NDArray[np.float64],
+    targets: NDArray[np.int32],
+    where: dict[str, NDArray[np.int64]],
+    parts: TokenParts,
 ) -> pa.Table:
     """The rows of one piece."""
-    of_target = np.take_along_axis(log_p, targets[:, None].astype(np.int64), axis=1)
+    of_target = log_p[np.arange(len(targets)), targets]
+    columns = {
+        **where,
+        "token_id": targets,
+        "n_notes": parts.n_notes[targets],
+        "nll_nat": -of_target,
+        "pitch_nll_nat": -parts.pitch_log_probabilities(log_p, targets),
+        "rank": _ranks(log_p, targets, of_target),
+        "top_probability": np.exp(log_p.max(axis=1)),
+    }
     known = targets != UNKNOWN_ID
-    return pa.table(
-        {
-            "position": (first_position + np.arange(len(targets)))[known],
-            "token_id": targets[known],
-            "nll_nat": -of_target[known, 0],
-            "rank": (log_p > of_target).sum(axis=1)[known].astype(np.int32),
-        },
-        schema=SCORE_SCHEMA,
-    )
+    return pa.table({name: c[known] for name, c in columns.items()}).cast(SCORE_SCHEMA)
+
+
+def _ranks(
+    log_p: NDArray[np.float64], targets: NDArray[np.int32], of_target: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """How many tokens come before the target by falling probability, then by rising id."""
+    ranks = np.count_nonzero(log_p > of_target[:, None], axis=1)
+    equal = log_p == of_target[:, None]
+    (tied,) = np.nonzero(
+        np.count_nonzero(equal, axis=1) > 1
+    )  # rare: only these are looked at again
+    is_before = np.arange(log_p.shape[1]) < targets[tied, None]
+    ranks[tied] += np.count_nonzero(equal[tied] & is_before, axis=1)
+    return ranks
+
+
+def mean_loss_nat(
+    predictor: Predictor, token_ids: NDArray[np.int32], spans: NDArray[np.int64], n_context: int
+) -> float:
+    """The loss alone, in nats per token: what choosing between models takes.
+
+    Parameters
+    ----------
+    predictor, token_ids, spans, n_context
+        As for `score_targets`; at least one known target.
+    """
+    pieces = pieces_at(token_ids, spans)
+    nll_nat = []
+    for piece, log_p in zip(pieces, predictor.log_probabilities(pieces, n_context), strict=True):
+        targets = piece[n_context:]
+        (known,) = np.nonzero(targets != UNKNOWN_ID)
+        nll_nat.append(-log_p[known, targets[known]])
+    return float(np.concatenate(nll_nat).mean())
 
 
 def summarise_scores(scores: pa.Table, n_asked: int) -> dict[str, float]:
-    """Loss (nats per token), perplexity, accuracy, and what they are over.
+    """The figures of a model, and what they are over.
+
+    Parameters
+    ----------
+    scores : pyarrow.Table
+        With `SCORE_SCHEMA`; at least one row.
+    n_asked : int
+        Targets before those that the vocabulary does not know were left out.
+
+    Returns
+    -------
+    dict
+        ``loss_nat`` (per token) and its two parts, ``pitch_loss_nat`` and ``duration_loss_nat``; ``perplexity``; ``accuracy``
+        and ``top5_accuracy`` (0 to 1); ``bits_per_note``, NaN where no target holds a note; ``ece`` (expected calibration error,
+        0 to 1); ``n_targets``, ``n_notes``; ``unknown_share`` (0 to 1) of the targets that were asked for.
+    """
+    columns = {name: scores.column(name).to_numpy() for name in scores.column_names}
+    nll_nat, rank, n_notes = columns["nll_nat"], columns["rank"], int(columns["n_notes"].sum())
+    loss, pitch_loss = float(nll_nat.mean()), float(columns["pitch_nll_nat"].mean())
+    return {
+        "loss_nat": loss,
+        "pitch_loss_nat": pitch_loss,
+        "duration_loss_nat": loss - pitch_loss,
+        "perplexity": float(np.exp(loss)),
+        "accuracy": float((rank == 0).mean()),
+        "top5_accuracy": float((rank < _TOP).mean()),
+        "bits_per_note": float(nll_nat.sum()) / n_notes / _NAT_PER_BIT if n_notes else math.nan,
+        "ece": expected_calibration_error(reliability(scores)),
+        "n_targets": len(rank),
+        "n_notes": n_notes,
+        "unknown_share": 1.0 - len(rank) / n_asked,
+    }
+
+
+def reliability(scores: pa.Table) -> pd.DataFrame:
+    """A model's `calibration.reliability_curve`.
 
     Parameters
     ----------
     scores : pyarrow.Table
         With `SCORE_SCHEMA`.
-    n_asked : int
-        Targets before those that the vocabulary does not know were left out.
     """
-    loss = float(scores.column("nll_nat").to_numpy().mean())
-    return {
-        "loss_nat": loss,
-        "perplexity": float(np.exp(loss)),
-        "accuracy": float((scores.column("rank").to_numpy() == 0).mean()),
-        "n_targets": scores.num_rows,
-        "unknown_share": 1.0 - scores.num_rows / n_asked,
-    }
+    return reliability_curve(
+        scores.column("top_probability").to_numpy(), scores.column("rank").to_numpy() == 0
+    )

@@ -107,6 +107,26 @@ def bootstrap_interval(values: ArrayLike, seed: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def equal_mass_bins(values: NDArray[np.number], n_bins: int) -> NDArray[np.int64]:
+    """The bin of each value, 0 for the smallest, so that bins hold as equal numbers as equal values allow.
+
+    Equal values are in one bin, the one in which the middle of their ranks lies; so a bin may be empty.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+    n_bins : int
+
+    Returns
+    -------
+    int64 array, shape (n,)
+    """
+    _, rank, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - counts / 2
+    bins: NDArray[np.int64] = (middle * n_bins / max(len(values), 1)).astype(np.int64)[rank]
+    return bins
+
+
 def known_values(values: ArrayLike) -> FloatArray:
     """The values that are not NaN, as an array."""
     array = np.asarray(values, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""From a network and prompts to new pieces: drawn note by note, or searched for."""
+"""From a model and prompts to new pieces: drawn note by note, or searched for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pipeline_lib.config import ComposeConfig
 from pipeline_lib.generation.samples import Ending, Sample
 from pipeline_lib.models.beam import search
 from pipeline_lib.models.networks import Network
+from pipeline_lib.models.prediction import Stepper
 from pipeline_lib.models.sampling import Sampler
+from pipeline_lib.models.stepwise import sample_stepwise
 from pipeline_lib.tokens.constraints import Constraints, constrain
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.vocabulary import Vocabulary
@@ -46,9 +48,7 @@ def compose(
         The constraints cannot be met.
     """
     constraints = constrain(config, prompts, vocabulary, steps_per_quarter)
-    given = [vocabulary.encode(prompt.tokens) for prompt in prompts]
-    # A length that was asked for is met, however many tokens it takes.
-    length = constraints.most_tokens if constraints.has_length else config.length
+    given, length = _encoded(prompts, vocabulary), _most_tokens(constraints, config)
     if config.beam_width is None:
         sampler = Sampler(network, config)
         added = sampler.sample(
@@ -56,6 +56,62 @@ def compose(
         )
     else:
         added = _searched(network, given, constraints, config.beam_width, length, progress)
+    return _samples(prompts, added, vocabulary, constraints, config)
+
+
+def compose_stepwise(
+    stepper: Stepper,
+    vocabulary: Vocabulary,
+    prompts: Sequence[Prompt],
+    config: ComposeConfig,
+    steps_per_quarter: int,
+    progress: Progress = lambda step, n_steps: None,
+) -> list[Sample]:
+    """Continue every prompt with another model than a network, by the same rules; it is always drawn.
+
+    Parameters
+    ----------
+    stepper : Stepper
+        The model, such as `models.ngram.NgramStepper`.
+    vocabulary, prompts, config, steps_per_quarter, progress
+        As for `compose`; ``beam_width`` is not read.
+
+    Raises
+    ------
+    ConfigError
+        The constraints cannot be met.
+    """
+    constraints = constrain(config, prompts, vocabulary, steps_per_quarter)
+    added = sample_stepwise(
+        stepper,
+        config,
+        _encoded(prompts, vocabulary),
+        constraints,
+        length=_most_tokens(constraints, config),
+        seed=config.seed,
+        progress=progress,
+    )
+    return _samples(prompts, added, vocabulary, constraints, config)
+
+
+def _encoded(prompts: Sequence[Prompt], vocabulary: Vocabulary) -> list[NDArray[np.int32]]:
+    return [vocabulary.encode(prompt.tokens) for prompt in prompts]
+
+
+def _most_tokens(constraints: Constraints, config: ComposeConfig) -> int:
+    """New tokens per sample at most; a length that was asked for is met, however many tokens it takes."""
+    return constraints.most_tokens if constraints.has_length else config.length
+
+
+def _samples(
+    prompts: Sequence[Prompt],
+    added: Sequence[NDArray[np.int32]],
+    vocabulary: Vocabulary,
+    constraints: Constraints,
+    config: ComposeConfig,
+) -> list[Sample]:
+    """What was added to each prompt, as samples."""
+    length = _most_tokens(constraints, config)
     return [
         Sample(
             config.temperature,

@@ -101,7 +101,7 @@ class Sampler:
         with ThreadPoolExecutor(_n_side_by_side()) as threads:
             outcomes = list(threads.map(run, blocks.values()))
         sampled = {
-            nth: _until_end(tokens[row])
+            nth: until_end(tokens[row])
             for block, tokens in zip(blocks.values(), outcomes, strict=True)
             for row, nth in zip(block.rows, block.nths, strict=True)
         }
@@ -126,11 +126,6 @@ class _Block:
         self.rows.append(row)
         self.nths.append(nth)
         self.numbers.append(number)
-
-    def uniforms(self, seed: int, length: int) -> NDArray[np.float32]:
-        """Each sequence's random numbers in [0, 1), shape (n_sequences, length)."""
-        streams = [np.random.Generator(np.random.Philox(key=[seed, n])) for n in self.numbers]
-        return np.stack([stream.random(length, dtype=np.float32) for stream in streams])
 
     def spread(self, values: NDArray[Any], empty: Any) -> NDArray[Any]:
         """The values of its sequences, of all that the call has, in their rows."""
@@ -176,13 +171,13 @@ class _Loop:
         given[:, :n_given] = prompts
         given[:, n_given:n_steps] = _FREE
         given = block.spread(given, END_ID)
-        uniforms = np.zeros((block.size, n_padded), np.float32)
-        uniforms[block.rows, n_given:n_steps] = block.uniforms(seed, length)
+        drawn = np.zeros((block.size, n_padded), np.float32)
+        drawn[block.rows, n_given:n_steps] = uniforms(seed, block.numbers, length)
         limits, carry = self._limits(block, constraints), self._nothing_read(block, constraints)
         tokens = np.full((block.size, n_padded), END_ID, np.int32)
         for begin in range(0, n_padded, _STEPS_PER_CALL):
             steps = slice(begin, begin + _STEPS_PER_CALL)
-            added, *carry = self._steps(given[:, steps], uniforms[:, steps], *limits, *carry)
+            added, *carry = self._steps(given[:, steps], drawn[:, steps], *limits, *carry)
             tokens[:, steps] = to_numpy(added)
             has_ended = bool((tokens[:, steps][:, -1] == END_ID).all())
             count(n_padded - begin if has_ended else _STEPS_PER_CALL)
@@ -212,7 +207,7 @@ class _Loop:
     def _do_steps(
         self,
         given: Any,
-        uniforms: Any,
+        drawn: Any,
         is_allowed: Any,
         closes: Any,
         is_fillable: Any,
@@ -229,14 +224,14 @@ class _Loop:
             logits, state = self._network.step(token_ids, state, position[0])
             allowed = is_allowed
             if self._has_length:
-                allowed = _in_time(is_allowed, steps_left, closes, is_fillable, duration_step)
+                allowed = in_time(is_allowed, steps_left, closes, is_fillable, duration_step)
             log_p = shaped(
                 ops.cast(logits, "float32"),
                 self._config,
                 is_allowed=allowed,
                 is_recent=self._is_recent(recent, logits.shape[-1]),
             )
-            sampled = choose(log_p, ops.take(uniforms, n, axis=1))
+            sampled = choose(log_p, ops.take(drawn, n, axis=1))
             sampled = ops.where(token_ids == END_ID, END_ID, sampled)
             stated = ops.take(given, n, axis=1)
             is_free = stated == _FREE
@@ -256,18 +251,25 @@ class _Loop:
         return ops.any(recent[:, :, None] == ops.arange(vocab_size, dtype="int32"), axis=1)
 
 
-def _in_time(
+def uniforms(seed: int, numbers: Sequence[int], length: int) -> NDArray[np.float32]:
+    """Random numbers in [0, 1) of the sequences with these numbers, shape (n_sequences, length)."""
+    streams = [np.random.Generator(np.random.Philox(key=[seed, n])) for n in numbers]
+    return np.stack([stream.random(length, dtype=np.float32) for stream in streams])
+
+
+def in_time(
     is_allowed: Any, steps_left: Any, closes: Any, is_fillable: Any, duration_step: Any
 ) -> Any:
     """What may come next so that the piece ends in time; the end alone, when it has."""
     left = steps_left[:, None] - duration_step[None, :]
     can_go_on = ops.take_along_axis(is_fillable, ops.maximum(left, 0), axis=1)
-    in_time = ops.where(left > 0, can_go_on, ops.logical_and(left == 0, closes))
+    can_end = ops.where(left > 0, can_go_on, ops.logical_and(left == 0, closes))
     is_end = ops.arange(duration_step.shape[0]) == END_ID
-    return ops.where(steps_left[:, None] > 0, ops.logical_and(is_allowed, in_time), is_end[None, :])
+    return ops.where(steps_left[:, None] > 0, ops.logical_and(is_allowed, can_end), is_end[None, :])
 
 
-def _until_end(tokens: NDArray[np.int32]) -> NDArray[np.int32]:
+def until_end(tokens: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The tokens before the first end."""
     ends = np.flatnonzero(tokens == END_ID)
     return tokens[: ends[0]] if len(ends) else tokens
 

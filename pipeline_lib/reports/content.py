@@ -62,8 +62,38 @@ class CorpusSummary:
     rejects: tuple[Reject, ...]
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MeasuredOnTest:
+    """How well a model predicts the test split; see `evaluation.likelihood.summarise_scores`.
+
+    Parameters
+    ----------
+    test_loss, test_pitch_loss, test_duration_loss : float
+        Nats per token; the second and the third sum to the first.
+    test_perplexity : float
+    test_accuracy, test_top5_accuracy : float
+        Shares of targets that are the likeliest token, or among the five likeliest.
+    test_bits_per_note : float
+        NaN where no target holds a note.
+    test_ece : float
+        Expected calibration error, 0 to 1.
+    n_targets : int
+        The same for every model, or the figures would not compare.
+    """
+
+    test_loss: float
+    test_pitch_loss: float
+    test_duration_loss: float
+    test_perplexity: float
+    test_accuracy: float
+    test_top5_accuracy: float
+    test_bits_per_note: float
+    test_ece: float
+    n_targets: int
+
+
 @dataclass(frozen=True, eq=False)
-class RunResult:
+class RunResult(MeasuredOnTest):
     """One trained network, measured on test.
 
     Parameters
@@ -84,10 +114,6 @@ class RunResult:
     n_train_pieces : int
         Pieces of the train split long enough for a window of this ``seq_length``; longer windows learn
         from fewer.
-    test_loss, test_perplexity, test_accuracy : float
-        Over ``n_targets`` tokens of the test split.
-    n_targets : int
-        The same for every run, or the figures would not compare.
     history : DataFrame
         One row per epoch: ``epoch`` (from 1), ``tokens_seen``, ``train_loss``, ``valid_loss``,
         ``learning_rate``.
@@ -101,15 +127,11 @@ class RunResult:
     kept_epoch: int
     n_parameters: int
     n_train_pieces: int
-    test_loss: float
-    test_perplexity: float
-    test_accuracy: float
-    n_targets: int
     history: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class BaselineResult:
+@dataclass(frozen=True, eq=False)
+class BaselineResult(MeasuredOnTest):
     """An n-gram model, measured on the same targets as the networks.
 
     Parameters
@@ -118,16 +140,10 @@ class BaselineResult:
         "unigram", "witten_bell" or "kneser_ney": how it is smoothed.
     order : int
         Tokens per n-gram.
-    test_loss, test_perplexity, test_accuracy : float
-    n_targets : int
     """
 
     model: str
     order: int
-    test_loss: float
-    test_perplexity: float
-    test_accuracy: float
-    n_targets: int
 
     @property
     def name(self) -> str:
@@ -136,22 +152,24 @@ class BaselineResult:
 
 
 @dataclass(frozen=True, eq=False)
-class MemoryResult:
+class MemoryResult(MeasuredOnTest):
     """A network or n-gram model with a memory of the piece beside it, measured on the same targets.
 
     Parameters
     ----------
     base : RunResult or BaselineResult
         The model that was given the memory.
-    test_loss, test_perplexity, test_accuracy : float
-    n_targets : int
     """
 
     base: RunResult | BaselineResult
-    test_loss: float
-    test_perplexity: float
-    test_accuracy: float
-    n_targets: int
+
+    @property
+    def name(self) -> str:
+        """Unique: that of the model, with ``+memory`` behind it."""
+        return f"{self.base.name}+memory"
+
+
+Result = RunResult | BaselineResult | MemoryResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +220,10 @@ class ReportContent:
         May be empty.
     with_memory : tuple of MemoryResult
         May be empty.
+    reliability : DataFrame
+        ``name`` of a result, then the columns of `evaluation.calibration.reliability_curve`.
+    loss_by_place : DataFrame
+        ``name`` of a result, then the columns of `evaluation.loss_breakdown.losses_by_place`.
     metrics : DataFrame
         One row per run, temperature and metric: ``run``, ``temperature``, then the columns of
         `evaluation.metrics.summarise`. Every run has the same temperatures.
@@ -227,6 +249,8 @@ class ReportContent:
     runs: tuple[RunResult, ...]
     baselines: tuple[BaselineResult, ...]
     with_memory: tuple[MemoryResult, ...]
+    reliability: pd.DataFrame
+    loss_by_place: pd.DataFrame
     metrics: pd.DataFrame
     leaps: pd.DataFrame
     samples: tuple[Sample, ...]

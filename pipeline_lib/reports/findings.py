@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from pipeline_lib.reports.content import BaselineResult, MemoryResult, ReportContent, RunResult
+from pipeline_lib.reports.content import (
+    BaselineResult,
+    MemoryResult,
+    ReportContent,
+    Result,
+    RunResult,
+)
 from pipeline_lib.reports.language import Texts
 
 SMALL_DIFFERENCE_PERCENT = 2.0
@@ -28,7 +34,8 @@ def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
 
 def results_note(content: ReportContent, texts: Texts) -> str:
     """What one has to know to read the table of results, in one language."""
-    sentences = [texts("results.note")]
+    n_targets = content.runs[0].n_targets
+    sentences = [texts("results.note", n=f"{n_targets:,}")]
     if content.corpus.unknown_share > 0:
         sentences.append(texts("results.unknown", percent=_unknown_percent(content)))
     n_pieces = [run.n_train_pieces for run in content.runs]
@@ -40,13 +47,14 @@ def results_note(content: ReportContent, texts: Texts) -> str:
 
 def results_cautions(content: ReportContent, texts: Texts) -> Iterator[str]:
     """Why the figures of the table do not mean what they seem to mean, in one language; mostly nothing."""
-    if len({result.n_targets for result in all_results(content)}) > 1:
-        yield texts("results.unequal")
+    n_targets = {result.n_targets for result in all_results(content)}
+    if len(n_targets) > 1:
+        yield texts("results.unequal", fewest=f"{min(n_targets):,}", most=f"{max(n_targets):,}")
     if content.corpus.unknown_share > NOTEWORTHY_SHARE:
         yield texts("results.many_unknown", percent=_unknown_percent(content))
 
 
-def all_results(content: ReportContent) -> list[RunResult | BaselineResult | MemoryResult]:
+def all_results(content: ReportContent) -> list[Result]:
     """Every model of the table of results."""
     return [*content.runs, *content.baselines, *content.with_memory]
 
@@ -59,6 +67,12 @@ def best_run(content: ReportContent) -> RunResult:
 def best_baseline(content: ReportContent) -> BaselineResult | None:
     """The n-gram model with the lowest test loss, if there is one."""
     return min(content.baselines, key=lambda baseline: baseline.test_loss, default=None)
+
+
+def best_of_each_kind(content: ReportContent) -> list[Result]:
+    """The best network, n-gram model and model with memory, as far as there are any; the first of equals."""
+    kinds: tuple[Sequence[Result], ...] = (content.runs, content.baselines, content.with_memory)
+    return [min(kind, key=lambda result: result.test_loss) for kind in kinds if kind]
 
 
 def is_apart(low: float, high: float, other_low: float, other_high: float) -> bool:
@@ -90,11 +104,13 @@ def _network_against_ngram(content: ReportContent, texts: Texts) -> str:
     )
 
 
-def model_name(base: RunResult | BaselineResult, texts: Texts) -> str:
-    """A network's name, or the n-gram model's in words."""
-    if isinstance(base, RunResult):
-        return base.name
-    return texts(f"results.{base.model}", order=base.order)
+def model_name(result: Result, texts: Texts) -> str:
+    """A network's name, or the n-gram model's in words; with or without memory."""
+    if isinstance(result, MemoryResult):
+        return texts("results.with_memory", model=model_name(result.base, texts))
+    if isinstance(result, RunResult):
+        return result.name
+    return texts(f"results.{result.model}", order=result.order)
 
 
 def _what_memory_adds(content: ReportContent, texts: Texts) -> str:

@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pipeline_lib.reports.engraving import engrave
 from pipeline_lib.reports.findings import (
     all_results,
     best_baseline,
+    best_of_each_kind,
     findings,
     is_apart,
     model_name,
@@ -73,6 +75,10 @@ def render_page(content: ReportContent) -> str:
         verdict_counts=in_all_languages(lambda texts: verdict_counts(content.claims, texts)),
         has_one_seed=len({run.seed for run in content.runs}) == 1,
         with_memory=_memory_rows(content),
+        best_of_each_kind=[
+            {"result": result, "name": in_all_languages(partial(model_name, result))}
+            for result in best_of_each_kind(content)
+        ],
         metrics=_metric_rows(content.metrics),
         metric_runs=list(content.metrics["run"].unique()),
         temperatures=[
@@ -112,6 +118,7 @@ def _figures(content: ReportContent) -> dict[str, Markup]:
         "perplexity": drawn(
             lambda texts: plots.perplexity_by_length(content.runs, baseline, texts)
         ),
+        "prediction": drawn(lambda texts: _prediction(content, texts)),
         "loss": drawn(lambda texts: plots.loss_curves(content.runs, texts)),
         "metrics": drawn(lambda texts: plots.metric_intervals(content.metrics, texts)),
         "leaps": drawn(lambda texts: plots.leap_distribution(content.leaps, texts)),
@@ -121,6 +128,11 @@ def _figures(content: ReportContent) -> dict[str, Markup]:
             else {}
         ),
     }
+
+
+def _prediction(content: ReportContent, texts: Texts) -> str:
+    names = {result.name: model_name(result, texts) for result in best_of_each_kind(content)}
+    return plots.prediction(names, content.reliability, content.loss_by_place, texts)
 
 
 def _memory_rows(content: ReportContent) -> list[dict[str, Any]]:

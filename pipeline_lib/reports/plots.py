@@ -7,7 +7,7 @@ a thread. Drawings take their look and colours from `drawing`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,39 @@ def perplexity_by_length(
         axes.set_ylabel(texts("plot.perplexity"))
         _legend(figure, *axes.get_legend_handles_labels())
         return to_svg(figure, f"perplexity-{texts.language}")
+
+
+def prediction(
+    names: Mapping[str, str], reliability: pd.DataFrame, loss_by_place: pd.DataFrame, texts: Texts
+) -> str:
+    """How often models are right that are so sure, and their loss from the beginning of pieces to the end.
+
+    Parameters
+    ----------
+    names : mapping
+        Names of the results to show, to what they are called in the legend.
+    reliability, loss_by_place : DataFrame
+        As `ReportContent` has them.
+    texts : Texts
+    """
+    with style():
+        figure = Figure(figsize=(_WIDTH_INCH, 2.9), layout="constrained")
+        sureness, place = figure.subplots(1, 2, width_ratios=(2, 3))
+        sureness.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle="--")
+        for number, name in enumerate(names):
+            curve = reliability[reliability["name"] == name]
+            line = {"color": colour(number), "marker": marker(number), "markersize": 3}
+            sureness.plot(curve["confidence"], curve["accuracy"], **line)
+            losses = loss_by_place[loss_by_place["name"] == name]
+            place.plot(losses["mean_place"], losses["loss_nat"], **line)
+        sureness.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        sureness.set(xlabel=texts("plot.confidence"), ylabel=texts("plot.accuracy"))
+        for axis in (sureness.xaxis, sureness.yaxis):
+            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        place.set_ylim(bottom=0)
+        place.set(xlabel=texts("plot.place"), ylabel=texts("plot.loss"))
+        _legend(figure, place.get_lines(), list(names.values()))
+        return to_svg(figure, f"prediction-{texts.language}")
 
 
 def metric_intervals(metrics: pd.DataFrame, texts: Texts) -> str:

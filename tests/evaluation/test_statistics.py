@@ -9,6 +9,7 @@ from pipeline_lib.evaluation.statistics import (
     bootstrap_interval,
     count_table,
     entropy_bits,
+    equal_mass_bins,
     jensen_shannon_divergence,
     mean,
     ratio,
@@ -96,3 +97,14 @@ def test_interval_of_two_values_by_hand():
 @pytest.mark.parametrize("values", [[], [np.nan], [3.0], [3.0, np.nan]])
 def test_interval_of_fewer_than_two_pieces_is_nan(values):
     assert np.isnan(bootstrap_interval(values, seed=0)).all()
+
+
+def test_bins_of_distinct_values_are_of_equal_size():
+    assert equal_mass_bins(np.array([5, 1, 3, 2, 4, 0]), 3).tolist() == [2, 0, 1, 1, 2, 0]
+
+
+def test_equal_values_share_the_bin_that_their_middle_is_in():
+    # Sorted, the three 1s lie from 1 to 4 of 4, their middle at 2.5: in the second half.
+    assert equal_mass_bins(np.array([0, 1, 1, 1]), 2).tolist() == [0, 1, 1, 1]
+    assert equal_mass_bins(np.array([7.0, 7.0]), 15).tolist() == [7, 7]
+    assert equal_mass_bins(np.array([]), 15).tolist() == []

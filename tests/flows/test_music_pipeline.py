@@ -151,8 +151,8 @@ def test_another_temperature_touches_nothing_before_generation(
 ) -> None:
     calls = plan(corpus, artifacts, **{"generate.temperatures": [0.5]})
     running = would_run(calls)
-    assert Counter(running["run"]) == {"generate": 2, "write_report": 1}
-    assert Counter(running["run-if-changed"]) == {"evaluate": 2}
+    assert Counter(running["run"]) == {"generate": 3, "write_report": 1}
+    assert Counter(running["run-if-changed"]) == {"evaluate": 3}
     reasons = {call.reason for call in calls.values() if call.stage.startswith("generate/")}
     assert reasons == {"config.temperatures new: 0.5, gone: 1.0"}
 
@@ -244,7 +244,7 @@ def test_each_temperature_has_samples_and_figures_in_one_call(
 ) -> None:
     grid = run(corpus, artifacts, temperatures=[0.5, 1.2])
     ran = Counter(entry.stage.partition("/")[0] for entry in grid.stages if entry.state == "ran")
-    assert ran == {"generate": 2, "evaluate": 2, "write_report": 1}
+    assert ran == {"generate": 3, "evaluate": 3, "write_report": 1}
 
     samples = artifacts / artifact_of(grid, "generate/")
     table = pq.read_table(samples / "samples.parquet").to_pandas()

@@ -9,9 +9,11 @@ import pytest
 
 from pipeline_lib.config import ComposeConfig, NetworkConfig
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.generation.composing import compose
+from pipeline_lib.generation.composing import compose, compose_stepwise
 from pipeline_lib.generation.samples import Sample
 from pipeline_lib.models.networks import Network
+from pipeline_lib.models.ngram import NgramStepper, witten_bell
+from pipeline_lib.models.ngram_counts import count_ngrams
 from pipeline_lib.tokens.note_tokens import parse_token
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS
@@ -86,6 +88,21 @@ def test_what_is_asked_for_holds_for_new_notes_and_not_for_the_prompt() -> None:
     assert sample.prompt == OUTSIDE
     assert pitches(sample) <= set(range(60, 66))
     assert sample.notes(STEPS).pitch.tolist()[:2] == [57, 74]
+
+
+def test_an_n_gram_model_meets_the_same_constraints() -> None:
+    everything = np.arange(len(KNOWN), dtype=np.int32)
+    counts = count_ngrams(everything, np.array([[0, len(everything)]]), len(KNOWN), 2)
+    config = ComposeConfig(key="prompt", bars=4, end_on_tonic=True, min_pitch=58, max_pitch=72)
+    stepper = NgramStepper(witten_bell(counts, 2))
+    samples = compose_stepwise(stepper, KNOWN, PROMPTS, config, STEPS)
+    assert [(sample.number, sample.prompt) for sample in samples] == [*enumerate(PROMPTS)]
+    for sample, tonic in zip(samples, (7, 9, 3), strict=True):
+        assert pitches(sample) <= set(range(58, 73))
+        notes = sample.notes(STEPS)
+        assert notes.end_step == 4 * notes.steps_per_bar
+        assert min(parse_token(sample.tokens[-1], STEPS)[0]) % 12 == tonic
+        assert sample.ended_by == "asked"
 
 
 def test_without_constraints_any_note_may_come_but_no_special_token() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline_lib.config import CheckpointConfig, LstmConfig, TransformerConfig
 from pipeline_lib.errors import ConfigError, TrainingError
-from pipeline_lib.evaluation.likelihood import score_targets, summarise_scores
+from pipeline_lib.evaluation.likelihood import mean_loss_nat
 from pipeline_lib.models.memory_limits import out_of_memory_explained
 from pipeline_lib.models.reading import HeldOutLoss, make_predictor
 from pipeline_lib.models.training import TrainedNetwork, train_network
@@ -36,8 +36,7 @@ def train(folder: Path, data: Any = None, **changes: Any) -> TrainedNetwork:
 
 def test_loss(trained: TrainedNetwork, **changes: Any) -> float:
     predictor = make_predictor(trained.network, run_config(**changes))
-    scores = score_targets(predictor, TOKEN_IDS, SPANS[N_TRAIN:], n_context=2)
-    return summarise_scores(scores, scores.num_rows)["loss_nat"]
+    return mean_loss_nat(predictor, TOKEN_IDS, SPANS[N_TRAIN:], n_context=2)
 
 
 test_loss.__test__ = False  # type: ignore[attr-defined] - a figure, not a test

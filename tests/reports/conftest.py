@@ -12,8 +12,11 @@ from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.reports.content import BaselineResult, MemoryResult, ReportContent
 from tests.reports.made_up import (
     made_up_corpus,
+    made_up_figures,
     made_up_leaps,
+    made_up_loss_by_place,
     made_up_metrics,
+    made_up_reliability,
     made_up_run,
     made_up_sample,
 )
@@ -65,21 +68,25 @@ def content(jig: GridNotes, tmp_path_factory: pytest.TempPathFactory) -> ReportC
     )
     names = [run.name for run in runs]
     baselines = tuple(
-        BaselineResult(model, order, loss, float(np.exp(loss)), 0.52 + order / 100, 41_802)
+        BaselineResult(model, order, **made_up_figures(loss, 0.52 + order / 100))
         for model, order, loss in (
             ("unigram", 1, 2.861),
             ("witten_bell", 4, 1.437),
             ("kneser_ney", 6, 1.402),
         )
     )
+    with_memory = (
+        MemoryResult(runs[1], **made_up_figures(1.1, 0.71)),
+        MemoryResult(baselines[2], **made_up_figures(1.2, 0.69)),
+    )
+    results = [*runs, *baselines, *with_memory]
     return ReportContent(
         corpus=made_up_corpus(),
         runs=runs,
         baselines=baselines,
-        with_memory=(
-            MemoryResult(runs[1], 1.1, float(np.exp(1.1)), 0.71, 41_802),
-            MemoryResult(baselines[2], 1.2, float(np.exp(1.2)), 0.69, 41_802),
-        ),
+        with_memory=with_memory,
+        reliability=made_up_reliability(results),
+        loss_by_place=made_up_loss_by_place(results),
         metrics=made_up_metrics(names),
         leaps=made_up_leaps(names),
         samples=tuple(made_up_sample(folder, names[i], i, jig) for i in (0, 1)),

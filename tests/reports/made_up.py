@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,23 @@ from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi import write_midi
 from pipeline_lib.notes.table import RejectReason
 from pipeline_lib.reports.audio import available_backend, render_audio
-from pipeline_lib.reports.content import CorpusSummary, Reject, RunResult, Sample
+from pipeline_lib.reports.content import CorpusSummary, Reject, Result, RunResult, Sample
 from pipeline_lib.reports.notation import write_musicxml
+
+
+def made_up_figures(loss: float, accuracy: float) -> dict[str, Any]:
+    """Of a `MeasuredOnTest`."""
+    return {
+        "test_loss": loss,
+        "test_pitch_loss": 0.8 * loss,
+        "test_duration_loss": 0.2 * loss,
+        "test_perplexity": float(np.exp(loss)),
+        "test_accuracy": accuracy,
+        "test_top5_accuracy": 1 - (1 - accuracy) / 3,
+        "test_bits_per_note": loss / np.log(2) * 1.04,
+        "test_ece": 0.031,
+        "n_targets": 41_802,
+    }
 
 
 def made_up_run(seq_length: int, loss: float) -> RunResult:
@@ -30,10 +46,7 @@ def made_up_run(seq_length: int, loss: float) -> RunResult:
         kept_epoch=8,
         n_parameters=524_160,
         n_train_pieces=832 - seq_length,
-        test_loss=loss,
-        test_perplexity=float(np.exp(loss)),
-        test_accuracy=0.61,
-        n_targets=41_802,
+        **made_up_figures(loss, 0.61),
         history=pd.DataFrame(
             {
                 "epoch": epochs,
@@ -74,6 +87,28 @@ def made_up_corpus() -> CorpusSummary:
         unknown_share=0.003,
         rejects=(*rejects, hostile),
     )
+
+
+def made_up_reliability(results: Sequence[Result]) -> pd.DataFrame:
+    confidence = np.linspace(0.08, 0.97, 15)
+    tables = []
+    for number, result in enumerate(results):
+        accuracy = confidence ** (1 + 0.06 * number) * 0.98
+        columns = {"n_targets": 2_787, "confidence": confidence, "accuracy": accuracy}
+        tables.append(pd.DataFrame({"name": result.name, **columns}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def made_up_loss_by_place(results: Sequence[Result]) -> pd.DataFrame:
+    first = np.array([100, 109, 119, 131, 145, 162, 183, 210, 251, 330])
+    last = np.array([*(first[1:] - 1), 611])
+    places = {"first_place": first, "last_place": last, "mean_place": (first + last) / 2}
+    tables = []
+    for number, result in enumerate(results):
+        loss = result.test_loss * (1 + 0.1 * np.sin(np.arange(10) + number) - 0.01 * np.arange(10))
+        columns = {**places, "n_targets": 4_180, "loss_nat": loss}
+        tables.append(pd.DataFrame({"name": result.name, **columns}))
+    return pd.concat(tables, ignore_index=True)
 
 
 def made_up_metrics(runs: Sequence[str], temperatures: Sequence[float] = (1.0,)) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline_lib.reports.content import ReportContent
@@ -72,7 +73,7 @@ def test_models_with_memory_have_rows_and_the_best_row_is_marked(html: str) -> N
 
 @pytest.mark.slow
 def test_unequal_targets_are_pointed_out(content: ReportContent, html: str) -> None:
-    warning = texts_in("en")("results.unequal")
+    warning = texts_in("en")("results.unequal", fewest="1", most="41,802")
     assert warning not in html
     first, *others = content.runs
     unequal = replace(content, runs=(replace(first, n_targets=1), *others), samples=())
@@ -94,11 +95,17 @@ def test_many_unknown_tokens_are_pointed_out(content: ReportContent, html: str) 
 def test_a_report_of_next_to_nothing(content: ReportContent) -> None:
     metrics = content.metrics.query(f"run == '{content.runs[0].name}'").copy()
     metrics.loc[:, "generated_low":"generated_high"] = np.nan
+
+    def of_first(breakdown: pd.DataFrame) -> pd.DataFrame:
+        return breakdown[breakdown["name"] == content.runs[0].name]
+
     sparse = replace(
         content,
         runs=content.runs[:1],
         baselines=(),
         with_memory=(),
+        reliability=of_first(content.reliability),
+        loss_by_place=of_first(content.loss_by_place),
         metrics=metrics,
         samples=(),
         corpus=replace(content.corpus, rejects=()),
@@ -132,6 +139,30 @@ def test_each_temperature_has_a_panel_of_leaps(content: ReportContent) -> None:
     svg = leap_distribution(made_up_leaps(names, (0.5, 1.0, 1.2)), texts)
     assert re.findall(r">temperature ([\d.]+)<", svg) == ["0.5", "1", "1.2"]
     assert "temperature" not in leap_distribution(content.leaps, texts)
+
+
+def test_how_well_the_best_of_each_kind_predicts_is_shown(html: str) -> None:
+    section = html.partition('<section id="prediction"')[2].partition("</section>")[0]
+    body = section.partition("<tbody>")[2].partition("</tbody>")[0]
+    names = re.findall(r'<th scope="row"><span lang="en">(.*?)</span>', body)
+    assert names == [
+        "lstm3x128-L50-lr0.002-s0",
+        "n-gram, order 6, Kneser-Ney",
+        "lstm3x128-L50-lr0.002-s0, with memory",
+    ]
+    # Made up: pitch is four fifths of the loss, 1.301 of the best network.
+    cells = re.findall(r'<td class="n">([^<]+)</td>', body)
+    assert cells[:4] == ["1.301", "1.041", "0.260", "3.1 %"]
+    svg = section.partition("<svg")[2].partition("</svg>")[0]
+    assert "tokens since the start of the piece" in svg
+    assert all(f">{name}<" in svg for name in names)
+
+
+def test_figures_and_tables_are_numbered_in_their_order(html: str) -> None:
+    for kind in ("Figure", "Table"):
+        numbers = re.findall(rf'<b><span lang="en">{kind} (\d+)\.</span>', html)
+        assert numbers == [str(n) for n in range(1, len(numbers) + 1)]
+        assert len(numbers) >= 5
 
 
 def test_plots_take_text_fonts_and_colours_from_the_page(content: ReportContent) -> None:

@@ -1,0 +1,80 @@
+"""What tokens are made of: how many notes they hold, and what sounds apart from how long it sounds.
+
+By the chain rule a token's surprise is that of its pitch plus that of its duration once the pitch is known:
+
+    -log P(token) = -log P(pitch) - log P(duration | pitch),   P(pitch) = Σ P(t) over all tokens t of that pitch
+
+The pitch of a token is its text before the colon: of a chord all its pitches together, of a rest that nothing
+sounds, whatever the rest's length. Special tokens, such as the end, are of a pitch of their own that has one
+duration: their whole surprise is one of pitch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline_lib.tokens.note_tokens import read_token
+from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, Vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class TokenParts:
+    """The parts of all tokens of a vocabulary.
+
+    Parameters
+    ----------
+    n_notes : int16 array, shape (vocab_size,)
+        Pitches of each token: of a chord all, of a rest and of special tokens none.
+    by_pitch : int64 array, shape (vocab_size,)
+        All token ids, those of one pitch next to each other.
+    first, n_durations : int64 arrays, shape (vocab_size,)
+        For each token, where in `by_pitch` those of its pitch begin, and how many there are.
+    """
+
+    n_notes: NDArray[np.int16]
+    by_pitch: NDArray[np.int64]
+    first: NDArray[np.int64]
+    n_durations: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary) -> TokenParts:
+        """Read every token's text."""
+        names = [token.partition(":")[0] for token in vocabulary.tokens]
+        _, pitch_of, counts = np.unique(names, return_inverse=True, return_counts=True)
+        notes = vocabulary.tokens[len(SPECIAL_TOKENS) :]
+        return cls(
+            n_notes=np.array(
+                [0] * len(SPECIAL_TOKENS) + [len(read_token(token)[0]) for token in notes], np.int16
+            ),
+            by_pitch=np.argsort(pitch_of, kind="stable"),
+            first=(np.cumsum(counts) - counts)[pitch_of],
+            n_durations=counts[pitch_of],
+        )
+
+    def pitch_log_probabilities(
+        self, log_p: NDArray[np.float64], token_ids: NDArray[np.int32]
+    ) -> NDArray[np.float64]:
+        """How likely each token's pitch was, in whatever duration.
+
+        Parameters
+        ----------
+        log_p : float64 array, shape (n, vocab_size)
+            Natural logarithms of the distributions.
+        token_ids : int32 array, shape (n,)
+            The token to look at in each row.
+
+        Returns
+        -------
+        float64 array, shape (n,)
+            Natural logarithms, none below that of the token itself.
+        """
+        sizes = self.n_durations[token_ids]
+        begin = np.cumsum(sizes) - sizes
+        rows = np.repeat(np.arange(len(token_ids)), sizes)
+        nth = np.arange(sizes.sum()) - np.repeat(begin, sizes)
+        of_pitch = self.by_pitch[np.repeat(self.first[token_ids], sizes) + nth]
+        summed: NDArray[np.float64] = np.logaddexp.reduceat(log_p[rows, of_pitch], begin)
+        return summed
