@@ -26,6 +26,7 @@ from pipeline_lib.presets import DEFAULT_CORPUS, PresetName, build_config
 from pipeline_lib.reports.audio import available_backend
 from pipeline_lib.tokens.prompt_sources import read_prompt
 from tasks.catalogue import PIECES_NAME, catalogue
+from tasks.check_novelty import check_novelty
 from tasks.choose_prompts import choose_prompts
 from tasks.encode import encode
 from tasks.evaluate import evaluate
@@ -173,6 +174,12 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
             for p, s in zip(points, samples, strict=True)
         ]
     )
+    novelty = run.all(
+        [
+            check_novelty.call(f"check_novelty/{p.name}", tokens, s, new.length, steps)
+            for p, s in zip(points, samples, strict=True)
+        ]
+    )
     return run(
         write_report.call(
             "write_report",
@@ -184,6 +191,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
             scores,
             samples,
             metrics,
+            novelty,
             config,
         )
     )

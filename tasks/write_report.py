@@ -28,7 +28,8 @@ from pipeline_lib.reports.content import (
     Sample,
 )
 from pipeline_lib.reports.page import render_page
-from tasks.catalogue import PIECES_NAME
+from tasks.catalogue import PIECES_NAME, piece_path
+from tasks.check_novelty import read_copying
 from tasks.evaluate import CORPUS, GENERATED
 from tasks.generate import SAMPLES_NAME
 from tasks.score import ALONE, WITH_MEMORY
@@ -66,7 +67,7 @@ the vocabulary does not know them."""
 _FIGURES = ("test_loss", "test_perplexity", "test_accuracy", "n_targets")
 
 
-@stage(kind="reports", schema_version=2)
+@stage(kind="reports", schema_version=3)
 def write_report(
     draft: Draft,
     corpus_name: str,
@@ -77,9 +78,10 @@ def write_report(
     scores: Sequence[Artifact],
     samples: Sequence[Artifact],
     metrics: Sequence[Artifact],
+    novelty: Sequence[Artifact],
     config: PipelineConfig,
 ) -> None:
-    """Write ``report.html``, ``results.parquet``, ``metrics.parquet`` and ``leaps.parquet``."""
+    """Write ``report.html``, and the tables behind it: results, metrics, leaps, novelty and copied."""
     store = draft.store
     results = tuple(_run_result(store, r, s) for r, s in zip(runs, scores, strict=True))
     names = [result.name for result in results]
@@ -89,7 +91,7 @@ def write_report(
         for b in baselines
         if b.model == store.read_json(baseline_scores, "models.json")["long_term"]
     )
-    ancestors = [pieces, tokens, *runs, *scores, baseline_scores, *samples, *metrics]
+    ancestors = [pieces, tokens, *runs, *scores, baseline_scores, *samples, *metrics, *novelty]
     content = ReportContent(
         corpus=_corpus_summary(store, corpus_name, pieces, tokens, baseline_scores),
         runs=results,
@@ -100,6 +102,9 @@ def write_report(
         ),
         metrics=_stack(store, names, metrics, "summary.parquet", "run"),
         leaps=_leaps(store, names, metrics),
+        copying=read_copying(
+            draft, names, samples, novelty, tokens, pieces, config.tokens.steps_per_quarter
+        ),
         samples=tuple(_samples(store, names, samples, config)),
         parameters=config.model_dump(mode="json"),
         packages=package_versions(),
@@ -108,10 +113,13 @@ def write_report(
     )
     draft.path(REPORT_NAME).write_text(render_page(content), encoding="utf-8")
     draft.write_table(RESULTS_NAME, _result_table(content))
-    draft.write_table(
-        "metrics.parquet", pa.Table.from_pandas(content.metrics, preserve_index=False)
-    )
-    draft.write_table("leaps.parquet", pa.Table.from_pandas(content.leaps, preserve_index=False))
+    for name, frame in (
+        ("metrics", content.metrics),
+        ("leaps", content.leaps),
+        ("novelty", content.copying.novelty),
+        ("copied", content.copying.copied),
+    ):
+        draft.write_table(f"{name}.parquet", pa.Table.from_pandas(frame, preserve_index=False))
 
 
 def _corpus_summary(
@@ -125,15 +133,11 @@ def _corpus_summary(
         n_pieces_by_split=dict(Counter(table["split"].drop_null().to_pylist())),
         vocab_size=store.read_table(tokens, "vocabulary.parquet").num_rows,
         rejects=tuple(
-            Reject(_piece_path(row), row["reject_reason"], row["reject_detail"] or "")
+            Reject(piece_path(row), row["reject_reason"], row["reject_detail"] or "")
             for row in rejected.slice(0, MOST_REJECTS).to_pylist()
         ),
         unknown_share=store.read_json(scores, "summary.json")[WITH_MEMORY]["unknown_share"],
     )
-
-
-def _piece_path(row: dict[str, Any]) -> str:
-    return f"{row['path']} #{row['tune']}" if row["tune"] else str(row["path"])
 
 
 def _as_argument(corpus_name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from pipeline_lib.evaluation.novelty import HELD_OUT
 from pipeline_lib.reports.content import BaselineResult, MemoryResult, ReportContent, RunResult
 from pipeline_lib.reports.language import Texts
 
@@ -24,6 +25,7 @@ def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
         yield _what_memory_adds(content, texts)
     yield texts("finding.between_sentences").join(_effect_of_seq_length(content, texts))
     yield from _musical_differences(content, texts)
+    yield from _copied(content, texts)
 
 
 def results_note(content: ReportContent, texts: Texts) -> str:
@@ -183,6 +185,22 @@ def _metrics_apart(rows: pd.DataFrame, texts: Texts) -> list[str]:
             row["generated_low"], row["generated_high"], row["corpus_low"], row["corpus_high"]
         )
     ]
+
+
+def _copied(content: ReportContent, texts: Texts) -> Iterator[str]:
+    """How many samples of the best run count as copied; nothing where no held-out piece says what is usual."""
+    run, novelty = best_run(content).name, content.copying.novelty
+    samples = novelty[novelty["run"] == run]["is_copied"]
+    held_out = novelty[novelty["set"] == HELD_OUT]["is_copied"]
+    if len(held_out):
+        yield texts(
+            "finding.copying",
+            run=run,
+            n=int(samples.sum()),
+            total=len(samples),
+            held_out=int(held_out.sum()),
+            held_out_total=len(held_out),
+        )
 
 
 def _listed(items: list[str], texts: Texts) -> str:
