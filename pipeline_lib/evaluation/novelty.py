@@ -1,9 +1,9 @@
 """Whether music is new: what pieces have in common with those that a model was trained on.
 
 Real music repeats what others have played, too: no figure here says anything but beside the same figure of held-out
-pieces, in stretches of the same length. A piece counts as copied when it shares more with the training pieces than
-19 in 20 held-out pieces do, by its longest match or by its copy rate (`CopyBaseline`). Since either will do, somewhat
-more than one in twenty held-out pieces count as copied, and their share is to be reported beside that of the samples.
+pieces, in stretches of the same length. A piece is flagged when it shares more with the training pieces than 19 in 20
+held-out pieces do, by its longest match or by its copy rate (`CopyBaseline`). Since either will do, up to one in ten
+held-out pieces is flagged, and their share is to be reported beside that of the samples.
 
 Conventions
 -----------
@@ -42,7 +42,7 @@ GENERATED, HELD_OUT = "generated", "held_out"
 NGRAM_LENGTHS = range(3, 17)
 """Of the copy rates."""
 JUDGED_NGRAM = 8
-"""The copy rate that decides what counts as copied, and which training piece is nearest."""
+"""The copy rate that decides what is flagged, and which training piece is nearest."""
 BASELINE_QUANTILE = 0.95
 
 _MATCH_FIELDS = {
@@ -66,7 +66,7 @@ NOVELTY_SCHEMA = pa.schema(
         pa.field("copy_rate", pa.float64()),
         pa.field("nearest_source", pa.string()),
         pa.field("nearest_share", pa.float64()),
-        pa.field("is_copied", pa.bool_(), nullable=False),
+        pa.field("is_flagged", pa.bool_(), nullable=False),
     ],
     metadata={"schema": "novelty/1"},
 )
@@ -222,7 +222,7 @@ def novelty_table(novelty: Novelty, labels: pd.DataFrame, baseline: CopyBaseline
         "copy_rate": novelty.judged_rate,
         "nearest_source": _names(train, novelty.nearest, novelty.nearest < 0),
         "nearest_share": novelty.nearest_share,
-        "is_copied": baseline.is_exceeded(novelty),
+        "is_flagged": baseline.is_exceeded(novelty),
     }
     arrays = {
         name: values if isinstance(values, pa.Array) else pa.array(values, from_pandas=True)

@@ -24,7 +24,7 @@ class CopyRow:
     run: str | None
     temperature: float | None
     n_pieces: int
-    n_copied: int
+    n_flagged: int
     median_notes: float
     longest_notes: int
     copy_rate: float
@@ -54,7 +54,7 @@ def _copy_row(run: str | None, temperature: float | None, rows: pd.DataFrame) ->
         run,
         temperature,
         len(rows),
-        int(rows["is_copied"].sum()),
+        int(rows["is_flagged"].sum()),
         float(notes.median()),
         int(notes.max()),
         float(rows["copy_rate"].mean()),

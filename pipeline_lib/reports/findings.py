@@ -25,7 +25,7 @@ def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
         yield _what_memory_adds(content, texts)
     yield texts("finding.between_sentences").join(_effect_of_seq_length(content, texts))
     yield from _musical_differences(content, texts)
-    yield from _copied(content, texts)
+    yield from _flagged(content, texts)
 
 
 def results_note(content: ReportContent, texts: Texts) -> str:
@@ -187,11 +187,11 @@ def _metrics_apart(rows: pd.DataFrame, texts: Texts) -> list[str]:
     ]
 
 
-def _copied(content: ReportContent, texts: Texts) -> Iterator[str]:
-    """How many samples of the best run count as copied; nothing where no held-out piece says what is usual."""
+def _flagged(content: ReportContent, texts: Texts) -> Iterator[str]:
+    """How many samples of the best run are flagged; nothing where no held-out piece says what is usual."""
     run, novelty = best_run(content).name, content.copying.novelty
-    samples = novelty[novelty["run"] == run]["is_copied"]
-    held_out = novelty[novelty["set"] == HELD_OUT]["is_copied"]
+    samples = novelty[novelty["run"] == run]["is_flagged"]
+    held_out = novelty[novelty["set"] == HELD_OUT]["is_flagged"]
     if len(held_out):
         yield texts(
             "finding.copying",

@@ -140,7 +140,7 @@ def test_too_short_to_tell(silence, one_note, one_chord, c_major_scale):
         assert row["nearest_source"] == "scale"
     for row in (silent, note, chord):
         assert row["copy_rate"] is row["nearest_share"] is None
-        assert not row["is_copied"]
+        assert not row["is_flagged"]
 
 
 def test_no_training_pieces(c_major_scale):
@@ -149,7 +149,7 @@ def test_no_training_pieces(c_major_scale):
     assert row["nearest_source"] is None
 
 
-def test_what_exceeds_nineteen_in_twenty_held_out_pieces_is_copied(random_melodies, make_melody):
+def test_what_exceeds_nineteen_in_twenty_held_out_pieces_is_flagged(random_melodies, make_melody):
     train = random_melodies(3)
     tune = train["random 0"]
 
@@ -174,7 +174,7 @@ def test_what_exceeds_nineteen_in_twenty_held_out_pieces_is_copied(random_melodi
     assert baseline.copy_rate == pytest.approx((28.05 - 8) / 92)
     table = novelty_table(novelty, labels, baseline)
     assert table.schema.equals(NOVELTY_SCHEMA)
-    copied = table.filter(table["is_copied"])["piece"].to_pylist()
+    copied = table.filter(table["is_flagged"])["piece"].to_pylist()
     assert copied == ["sample 40", "held out 29"]
 
 

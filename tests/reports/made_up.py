@@ -159,7 +159,7 @@ def made_up_copying(
                     "piece": [f"t1-{i + 1:02d}" for i in range(len(longest))],
                     "transposed_notes": longest,
                     "copy_rate": longest / 50,
-                    "is_copied": longest > 26,
+                    "is_flagged": longest > 26,
                 }
             )
         )
