@@ -26,6 +26,7 @@ from pipeline_lib.presets import DEFAULT_CORPUS, PresetName, build_config
 from pipeline_lib.reports.audio import available_backend
 from pipeline_lib.tokens.prompt_sources import read_prompt
 from tasks.catalogue import PIECES_NAME, catalogue
+from tasks.check_novelty import check_novelty
 from tasks.choose_prompts import choose_prompts
 from tasks.encode import encode
 from tasks.evaluate import evaluate
@@ -176,6 +177,12 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
             for p, s in zip(points, samples, strict=True)
         ]
     )
+    novelty = run.all(
+        [
+            check_novelty.call(f"check_novelty/{p.name}", tokens, s, new.length, steps)
+            for p, s in zip(points, samples, strict=True)
+        ]
+    )
     run(evaluate.call("evaluate/ngram", tokens, control, new.length, steps, config.evaluate))
     claims = None
     if config.report.claims:
@@ -192,6 +199,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
             samples,
             metrics,
             claims,
+            novelty,
             config,
         )
     )

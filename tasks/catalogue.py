@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 
 from pipeline_lib.artifacts import Artifact, Draft
@@ -34,3 +36,8 @@ def catalogue(
     )
     check_rejects(pieces, max_rejected_fraction)
     draft.write_table(PIECES_NAME, pieces)
+
+
+def piece_path(row: dict[str, Any]) -> str:
+    """Where a piece of the table comes from: its file's path, and which tune of it, if it has several."""
+    return f"{row['path']} #{row['tune']}" if row["tune"] else str(row["path"])

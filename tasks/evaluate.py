@@ -56,8 +56,10 @@ def evaluate(
         ]
         for temperature, same in groupby(made, lambda sample: sample.temperature)
     }
-    held_out = _stretches(corpus, Split.TEST, prompt_length, length, steps_per_quarter)
-    train = _stretches(corpus, Split.TRAIN, prompt_length, length, steps_per_quarter)
+    held_out, train = (
+        list(stretches(corpus, split, prompt_length, length, steps_per_quarter).values())
+        for split in (Split.TEST, Split.TRAIN)
+    )
     reference = build_reference(train)
     measured = {t: measure_set(pieces, config, reference) for t, pieces in generated.items()}
     of_corpus = measure_set(held_out, config, reference)
@@ -69,12 +71,16 @@ def evaluate(
     _write(draft, "leaps.parquet", _beside(leaps, {CORPUS: leap_distribution(held_out)}))
 
 
-def _stretches(
+def stretches(
     corpus: TokenCorpus, split: Split, prompt_length: int, length: int, steps_per_quarter: int
-) -> list[GridNotes]:
+) -> dict[str, GridNotes]:
+    """What stands beside continuations: ``length`` tokens of each piece after as many as a prompt has, by piece_id."""
     stop = prompt_length + length
-    rows = [row for row in corpus.rows(split) if row["length"] - 2 > prompt_length]
-    return [corpus.excerpt(row, prompt_length, stop, steps_per_quarter) for row in rows]
+    return {
+        row["piece_id"]: corpus.excerpt(row, prompt_length, stop, steps_per_quarter)
+        for row in corpus.rows(split)
+        if row["length"] - 2 > prompt_length
+    }
 
 
 def _some(pieces: list[GridNotes], n: int) -> list[GridNotes]:

@@ -33,7 +33,8 @@ from pipeline_lib.reports.content import (
     Sample,
 )
 from pipeline_lib.reports.page import render_page
-from tasks.catalogue import PIECES_NAME
+from tasks.catalogue import PIECES_NAME, piece_path
+from tasks.check_novelty import read_copying
 from tasks.evaluate import CORPUS, GENERATED
 from tasks.generate import SAMPLES_NAME
 from tasks.judge_claims import CURVES_NAME, FINDINGS_NAME
@@ -89,6 +90,7 @@ def write_report(
     samples: Sequence[Artifact],
     metrics: Sequence[Artifact],
     claims: Artifact | None,
+    novelty: Sequence[Artifact],
     config: PipelineConfig,
 ) -> None:
     """Write ``report.html``, and ``results.parquet`` and other tables behind its figures."""
@@ -113,7 +115,7 @@ def write_report(
             for result, of_result in zip(with_memory, [*scores, baseline_scores], strict=True)
         ),
     ]
-    ancestors = [pieces, tokens, *runs, *scores, baseline_scores, *samples, *metrics]
+    ancestors = [pieces, tokens, *runs, *scores, baseline_scores, *samples, *metrics, *novelty]
     content = ReportContent(
         corpus=_corpus_summary(store, corpus_name, pieces, tokens, baseline_scores),
         runs=results,
@@ -123,6 +125,9 @@ def write_report(
         loss_by_place=_breakdown(store, measured, BY_PLACE_NAME),
         metrics=_stack(store, names, metrics, "summary.parquet", "run"),
         leaps=_leaps(store, names, metrics),
+        copying=read_copying(
+            draft, names, samples, novelty, tokens, pieces, config.tokens.steps_per_quarter
+        ),
         samples=tuple(_samples(store, names, samples, config)),
         parameters=config.model_dump(mode="json"),
         packages=package_versions(),
@@ -132,8 +137,15 @@ def write_report(
     )
     draft.path(REPORT_NAME).write_text(render_page(content), encoding="utf-8")
     draft.write_table(RESULTS_NAME, _result_table(content))
-    for name in ("reliability", "loss_by_place", "metrics", "leaps"):
-        frame: pd.DataFrame = getattr(content, name)
+    frames: dict[str, pd.DataFrame] = {
+        **{
+            name: getattr(content, name)
+            for name in ("reliability", "loss_by_place", "metrics", "leaps")
+        },
+        "novelty": content.copying.novelty,
+        "copied": content.copying.copied,
+    }
+    for name, frame in frames.items():
         draft.write_table(f"{name}.parquet", pa.Table.from_pandas(frame, preserve_index=False))
 
 
@@ -154,15 +166,11 @@ def _corpus_summary(
         n_pieces_by_split=dict(Counter(table["split"].drop_null().to_pylist())),
         vocab_size=store.read_table(tokens, "vocabulary.parquet").num_rows,
         rejects=tuple(
-            Reject(_piece_path(row), row["reject_reason"], row["reject_detail"] or "")
+            Reject(piece_path(row), row["reject_reason"], row["reject_detail"] or "")
             for row in rejected.slice(0, MOST_REJECTS).to_pylist()
         ),
         unknown_share=store.read_json(scores, "summary.json")[WITH_MEMORY]["unknown_share"],
     )
-
-
-def _piece_path(row: dict[str, Any]) -> str:
-    return f"{row['path']} #{row['tune']}" if row["tune"] else str(row["path"])
 
 
 def _as_argument(corpus_name: str) -> str:

@@ -11,8 +11,10 @@ from typing import Any
 import pandas as pd
 
 from pipeline_lib.evaluation.claims import Judgement
+from pipeline_lib.evaluation.novelty import CopyBaseline
 from pipeline_lib.notes.catalogue import CorpusCounts
 from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.reports.passages import Excerpt
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,67 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
+class ExcerptScore:
+    """Bars of a piece around a passage, as they are shown.
+
+    Parameters
+    ----------
+    name : str
+        Of the sample, or the path of the training piece.
+    excerpt : Excerpt
+    musicxml : str
+        Of the excerpt.
+    """
+
+    name: str
+    excerpt: Excerpt
+    musicxml: str
+
+
+@dataclass(frozen=True, eq=False)
+class LongestMatch:
+    """The longest passage that any sample shares with a training piece.
+
+    Parameters
+    ----------
+    run : str
+        Name of the `RunResult` that wrote the sample.
+    n_notes : int
+    semitones : int
+        How much higher the sample plays it.
+    sample, source : ExcerptScore
+    """
+
+    run: str
+    n_notes: int
+    semitones: int
+    sample: ExcerptScore
+    source: ExcerptScore
+
+
+@dataclass(frozen=True, eq=False)
+class Copying:
+    """What was copied from the training pieces.
+
+    Parameters
+    ----------
+    novelty : DataFrame
+        One row per sample, ``set`` "generated", with its ``run``; then one per held-out piece: the columns of
+        `evaluation.novelty.NOVELTY_SCHEMA`.
+    copied : DataFrame
+        The columns of `evaluation.novelty.copy_rates_by_set`, with the ``run`` of the samples.
+    baseline : CopyBaseline
+    longest : LongestMatch or None
+        None where no sample has a note of a training piece.
+    """
+
+    novelty: pd.DataFrame
+    copied: pd.DataFrame
+    baseline: CopyBaseline
+    longest: LongestMatch | None
+
+
+@dataclass(frozen=True, eq=False)
 class ReportContent:
     """The whole report.
 
@@ -230,6 +293,7 @@ class ReportContent:
     leaps : DataFrame
         ``set`` (name of a run, or "corpus"), ``temperature`` (NaN for the corpus), ``interval_semitones``,
         ``share``.
+    copying : Copying
     samples : tuple of Sample
     parameters : dict
         All settings, nested by stage.
@@ -253,6 +317,7 @@ class ReportContent:
     loss_by_place: pd.DataFrame
     metrics: pd.DataFrame
     leaps: pd.DataFrame
+    copying: Copying
     samples: tuple[Sample, ...]
     parameters: dict[str, Any]
     packages: dict[str, str]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from pipeline_lib.evaluation.novelty import HELD_OUT
 from pipeline_lib.reports.content import (
     BaselineResult,
     MemoryResult,
@@ -30,6 +31,7 @@ def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
         yield _what_memory_adds(content, texts)
     yield texts("finding.between_sentences").join(_effect_of_seq_length(content, texts))
     yield from _musical_differences(content, texts)
+    yield from _flagged(content, texts)
 
 
 def results_note(content: ReportContent, texts: Texts) -> str:
@@ -199,6 +201,22 @@ def _metrics_apart(rows: pd.DataFrame, texts: Texts) -> list[str]:
             row["generated_low"], row["generated_high"], row["corpus_low"], row["corpus_high"]
         )
     ]
+
+
+def _flagged(content: ReportContent, texts: Texts) -> Iterator[str]:
+    """How many samples of the best run are flagged; nothing where no held-out piece says what is usual."""
+    run, novelty = best_run(content).name, content.copying.novelty
+    samples = novelty[novelty["run"] == run]["is_flagged"]
+    held_out = novelty[novelty["set"] == HELD_OUT]["is_flagged"]
+    if len(held_out):
+        yield texts(
+            "finding.copying",
+            run=run,
+            n=int(samples.sum()),
+            total=len(samples),
+            held_out=int(held_out.sum()),
+            held_out_total=len(held_out),
+        )
 
 
 def _listed(items: list[str], texts: Texts) -> str:

@@ -21,8 +21,10 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline_lib.evaluation.novelty import JUDGED_NGRAM
 from pipeline_lib.reports import plots
 from pipeline_lib.reports.content import BaselineResult, ReportContent, RunResult, Sample
+from pipeline_lib.reports.copying import copy_rows, copying_note, longest_caption, shown_excerpts
 from pipeline_lib.reports.engraving import engrave
 from pipeline_lib.reports.findings import (
     all_results,
@@ -84,6 +86,7 @@ def render_page(content: ReportContent) -> str:
         temperatures=[
             f"{temperature:g}" for temperature in content.metrics["temperature"].unique()
         ],
+        copying=_copying(content),
         samples=samples,
         settings=_settings(content.parameters),
         style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
@@ -122,6 +125,7 @@ def _figures(content: ReportContent) -> dict[str, Markup]:
         "loss": drawn(lambda texts: plots.loss_curves(content.runs, texts)),
         "metrics": drawn(lambda texts: plots.metric_intervals(content.metrics, texts)),
         "leaps": drawn(lambda texts: plots.leap_distribution(content.leaps, texts)),
+        "copied": drawn(lambda texts: plots.copy_rates(content.copying.copied, texts)),
         **(
             {"updates": drawn(lambda texts: update_losses(content.curves, texts))}
             if content.claims
@@ -153,6 +157,23 @@ def _memory_rows(content: ReportContent) -> list[dict[str, Any]]:
         }
         for result in content.with_memory
     ]
+
+
+def _copying(content: ReportContent) -> dict[str, Any]:
+    """What the section on copying shows beside its plot."""
+    copying, longest = content.copying, content.copying.longest
+    return {
+        "rows": list(copy_rows(copying.novelty)),
+        "n": JUDGED_NGRAM,
+        "note": in_all_languages(lambda texts: copying_note(copying, texts)),
+        # The samples' scores have the seeds before these.
+        "excerpts": shown_excerpts(longest, seed=len(content.samples) + 1) if longest else [],
+        "longest": (
+            in_all_languages(lambda texts: longest_caption(longest, texts))
+            if longest
+            else translated("copying.none")
+        ),
+    }
 
 
 @dataclass(frozen=True)

@@ -230,6 +230,46 @@ def _leap_panel(axes: Axes, corpus: pd.DataFrame, generated: pd.DataFrame, label
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
+def copy_rates(copied: pd.DataFrame, texts: Texts) -> str:
+    """Shares of copied n-grams over n, runs as lines over the band of held-out pieces, one panel per temperature."""
+    is_held_out = copied["temperature"].isna()
+    held_out, generated = copied[is_held_out], copied[~is_held_out]
+    temperatures = list(generated["temperature"].unique())
+    n_columns = min(3, len(temperatures))
+    n_rows = -(-len(temperatures) // n_columns)
+    x_label, y_label = texts("plot.ngram_length"), texts("plot.copied")
+    with style():
+        figure = Figure(figsize=(_WIDTH_INCH, 0.6 + 2.1 * n_rows), layout="constrained")
+        panels = _panels(figure, len(temperatures), n_columns, x_label, y_label)
+        for axes, temperature in zip(panels, temperatures, strict=True):
+            of_runs = generated[generated["temperature"] == temperature]
+            _copy_panel(axes, held_out, of_runs, texts("plot.held_out"))
+            if len(temperatures) > 1:
+                axes.set_title(texts("sample.temperature", temperature=f"{temperature:g}"))
+        _legend(figure, *panels[0].get_legend_handles_labels())
+        return to_svg(figure, f"copied-{texts.language}")
+
+
+def _copy_panel(axes: Axes, held_out: pd.DataFrame, generated: pd.DataFrame, label: str) -> None:
+    axes.fill_between(
+        held_out["n"], held_out["low"], held_out["high"], color=BAND, linewidth=0, label=label
+    )
+    axes.plot(held_out["n"], held_out["share"], color=MUTED, linewidth=0.8)
+    for number, (name, rows) in enumerate(generated.groupby("run", sort=False)):
+        axes.plot(
+            rows["n"],
+            rows["share"],
+            marker(number),
+            linestyle="-",
+            color=colour(number),
+            markersize=3,
+            label=name,
+        )
+    axes.set_ylim(0, 1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+
 ROLL_LEFT, ROLL_RIGHT = 0.045, 0.995
 """Where a piano roll's first and last moment are, as shares of its width."""
 

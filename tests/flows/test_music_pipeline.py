@@ -143,7 +143,11 @@ def test_an_edited_file_runs_its_shard_and_what_depends_on_it(
         "train",
         "generate",
     }
-    assert set(running["run-if-changed"]) == dependents | {"evaluate", "write_report"}
+    assert set(running["run-if-changed"]) == dependents | {
+        "evaluate",
+        "check_novelty",
+        "write_report",
+    }
 
 
 def test_another_temperature_touches_nothing_before_generation(
@@ -152,7 +156,7 @@ def test_another_temperature_touches_nothing_before_generation(
     calls = plan(corpus, artifacts, **{"generate.temperatures": [0.5]})
     running = would_run(calls)
     assert Counter(running["run"]) == {"generate": 3, "write_report": 1}
-    assert Counter(running["run-if-changed"]) == {"evaluate": 3}
+    assert Counter(running["run-if-changed"]) == {"evaluate": 3, "check_novelty": 2}
     reasons = {call.reason for call in calls.values() if call.stage.startswith("generate/")}
     assert reasons == {"config.temperatures new: 0.5, gone: 1.0"}
 
@@ -175,6 +179,7 @@ def test_a_damaged_artifact_is_made_again_and_only_it(
         "score": 1,
         "generate": 1,
         "evaluate": 1,
+        "check_novelty": 1,
         "write_report": 1,
     }
     healed = run(corpus, artifacts)
@@ -229,7 +234,7 @@ def test_without_a_prompt_music_is_written_from_nothing(
     promptless = run(corpus, artifacts, **{"prompts.source": "none"})
     assert promptless.state == "completed"
     ran = {entry.stage.partition("/")[0] for entry in promptless.stages if entry.state == "ran"}
-    assert ran == {"choose_prompts", "generate", "evaluate", "write_report"}
+    assert ran == {"choose_prompts", "generate", "evaluate", "check_novelty", "write_report"}
     prompts = pq.read_table(
         artifacts / artifact_of(promptless, "choose_prompts") / "prompts.parquet"
     )
@@ -244,7 +249,7 @@ def test_each_temperature_has_samples_and_figures_in_one_call(
 ) -> None:
     grid = run(corpus, artifacts, temperatures=[0.5, 1.2])
     ran = Counter(entry.stage.partition("/")[0] for entry in grid.stages if entry.state == "ran")
-    assert ran == {"generate": 3, "evaluate": 3, "write_report": 1}
+    assert ran == {"generate": 3, "evaluate": 3, "check_novelty": 2, "write_report": 1}
 
     samples = artifacts / artifact_of(grid, "generate/")
     table = pq.read_table(samples / "samples.parquet").to_pandas()

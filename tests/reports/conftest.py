@@ -11,6 +11,7 @@ from pipeline_lib.config import PipelineConfig
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.reports.content import BaselineResult, MemoryResult, ReportContent
 from tests.reports.made_up import (
+    made_up_copying,
     made_up_corpus,
     made_up_figures,
     made_up_leaps,
@@ -89,6 +90,7 @@ def content(jig: GridNotes, tmp_path_factory: pytest.TempPathFactory) -> ReportC
         loss_by_place=made_up_loss_by_place(results),
         metrics=made_up_metrics(names),
         leaps=made_up_leaps(names),
+        copying=made_up_copying(names, jig, folder),
         samples=tuple(made_up_sample(folder, names[i], i, jig) for i in (0, 1)),
         parameters=PipelineConfig().model_dump(mode="json"),
         packages={"keras": "0.0.0", "numpy": "0.0.0", "music-pipeline": "0.1.0"},

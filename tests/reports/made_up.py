@@ -11,13 +11,24 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.evaluation.metrics import METRICS
+from pipeline_lib.evaluation.novelty import GENERATED, HELD_OUT, NGRAM_LENGTHS, CopyBaseline
 from pipeline_lib.notes.catalogue import CorpusCounts
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi import write_midi
 from pipeline_lib.notes.table import RejectReason
 from pipeline_lib.reports.audio import available_backend, render_audio
-from pipeline_lib.reports.content import CorpusSummary, Reject, Result, RunResult, Sample
+from pipeline_lib.reports.content import (
+    Copying,
+    CorpusSummary,
+    ExcerptScore,
+    LongestMatch,
+    Reject,
+    Result,
+    RunResult,
+    Sample,
+)
 from pipeline_lib.reports.notation import write_musicxml
+from pipeline_lib.reports.passages import excerpt
 
 
 def made_up_figures(loss: float, accuracy: float) -> dict[str, Any]:
@@ -156,6 +167,59 @@ def made_up_leaps(runs: Sequence[str], temperatures: Sequence[float] = (1.0,)) -
         columns = {"interval_semitones": interval, "share": weight / weight.sum()}
         tables.append(pd.DataFrame({"set": name, "temperature": temperature, **columns}))
     return pd.concat(tables, ignore_index=True)
+
+
+def made_up_copying(
+    runs: Sequence[str],
+    notes: GridNotes,
+    folder: Path,
+    temperatures: Sequence[float] = (1.0,),
+) -> Copying:
+    """Samples that copy more the more certain they are; the longest match is bars 3 to 6 of one and the same piece."""
+    sets = [(None, np.nan), *itertools.product(runs, temperatures)]
+    n = np.array(NGRAM_LENGTHS)
+    copied, novelty = [], []
+    for number, (run, temperature) in enumerate(sets):
+        is_held_out = run is None
+        labels = {
+            "run": run,
+            "set": HELD_OUT if is_held_out else GENERATED,
+            "temperature": temperature,
+        }
+        share = np.exp(-(n - 3) / (2.5 + 0.5 * number))
+        columns = {"n": n, "share": share, "low": 0.9 * share, "high": 1.1 * share, "n_pieces": 32}
+        copied.append(pd.DataFrame(labels | columns))
+        longest = np.arange(8, 28) + number
+        novelty.append(
+            pd.DataFrame(
+                labels
+                | {
+                    "piece": [f"t1-{i + 1:02d}" for i in range(len(longest))],
+                    "transposed_notes": longest,
+                    "copy_rate": longest / 50,
+                    "is_flagged": longest > 26,
+                }
+            )
+        )
+    match = LongestMatch(
+        run=runs[0],
+        n_notes=16,
+        semitones=-2,
+        sample=_made_up_score(folder / "copy.musicxml", "t1-02", notes),
+        source=_made_up_score(folder / "copied.musicxml", "<b>folder</b>/tune.mid", notes),
+    )
+    return Copying(
+        pd.concat(novelty, ignore_index=True),
+        pd.concat(copied, ignore_index=True),
+        CopyBaseline(match_notes=26.05, copy_rate=0.53),
+        match,
+    )
+
+
+def _made_up_score(path: Path, name: str, notes: GridNotes) -> ExcerptScore:
+    bars = excerpt(notes, 12, 16)
+    write_musicxml(bars.notes, path, title=name)
+    return ExcerptScore(name, bars, path.read_text(encoding="utf-8"))
 
 
 def made_up_sample(folder: Path, run: str, index: int, notes: GridNotes) -> Sample:

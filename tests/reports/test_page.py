@@ -54,6 +54,7 @@ def test_texts_from_files_are_escaped(html: str) -> None:
     assert "<script>alert(1)" not in html
     assert "<img src=x" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;.mid" in html
+    assert "Training piece <code>&lt;b&gt;folder&lt;/b&gt;/tune.mid</code>, from bar" in html
 
 
 def test_ids_are_unique(html: str) -> None:

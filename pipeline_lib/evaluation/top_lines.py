@@ -1,0 +1,142 @@
+"""Top lines of pieces, one after the other, as what passages of one are the same as passages of another.
+
+Conventions
+-----------
+- Of every piece the top line counts (`pipeline_lib.evaluation.pitch.top_line`), note by note. Rests do not count,
+  nor does when a note begins: only its pitch and its own duration do.
+- A passage is some notes in a row, of one piece. `Likeness` says which passages are the same.
+- All pieces lie on the same grid, or their durations would not compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pipeline_lib.evaluation.pitch import top_line
+from pipeline_lib.notes.grid import GridNotes, IntArray
+from pipeline_lib.tokens.corpus import TokenCorpus
+from pipeline_lib.tokens.note_tokens import parse_token
+
+_PITCHES = 256
+"""Pitches are below 128, intervals between −127 and 127."""
+
+
+class Likeness(Enum):
+    """When two passages are the same.
+
+    ``EXACT``: every note has the same pitch and duration. ``TRANSPOSED``: every note has the same duration, and every
+    note but the first the same interval from the note before, so that k notes have k durations and k − 1 intervals.
+    ``PAIRS``: every note has the same duration and the same interval from the note before, which therefore has to
+    exist; so k notes follow a further one whose duration does not count. They are the (interval, duration) n-grams of
+    `pipeline_lib.evaluation.repetition`.
+    """
+
+    EXACT = "exact"
+    TRANSPOSED = "transposed"
+    PAIRS = "pairs"
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """The top lines of pieces, one after the other.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the pieces, such as their piece_id.
+    starts : int64 array, shape (n_pieces + 1,)
+        Where each piece begins, and where the last one ends.
+    pitch, duration_step : int64 arrays, shape (n_notes,)
+    """
+
+    names: Sequence[str]
+    starts: IntArray
+    pitch: IntArray
+    duration_step: IntArray
+
+    @property
+    def lengths(self) -> IntArray:
+        """Notes of each piece, shape (n_pieces,)."""
+        return np.diff(self.starts)
+
+    @cached_property
+    def piece(self) -> IntArray:
+        """Which piece each note is of, shape (n_notes,)."""
+        return np.repeat(np.arange(len(self.names)), self.lengths)
+
+    def spelled(self, likeness: Likeness) -> tuple[IntArray, IntArray]:
+        """Each note as a number: where it begins a passage, and where it goes on with one.
+
+        Returns
+        -------
+        first, following : int64 arrays, shape (n_notes,)
+            The same number for notes that are the same. 0 where a passage cannot begin, or cannot go on.
+        """
+        exact = 1 + self.duration_step * _PITCHES + self.pitch
+        interval = np.diff(self.pitch, prepend=0)
+        pair = 1 + self.duration_step * _PITCHES + interval + _PITCHES // 2
+        begins_piece = np.zeros(len(self.pitch), bool)
+        begins_piece[self.starts[:-1][self.lengths > 0]] = True
+        pair[begins_piece] = 0
+        match likeness:
+            case Likeness.EXACT:
+                return exact, np.where(begins_piece, 0, exact)
+            case Likeness.TRANSPOSED:
+                return self.duration_step, pair
+            case Likeness.PAIRS:
+                return pair, pair
+
+
+def join_lines(pieces: Mapping[str, GridNotes]) -> Lines:
+    """The top lines of pieces that are given by name."""
+    lines = [top_line(notes) for notes in pieces.values()]
+    return Lines(
+        names=list(pieces),
+        starts=np.cumsum([0, *(len(line) for line in lines)]),
+        pitch=np.concatenate([np.empty(0, np.int64), *(line.pitch for line in lines)]),
+        duration_step=np.concatenate(
+            [np.empty(0, np.int64), *(line.duration_step for line in lines)]
+        ),
+    )
+
+
+def lines_of_corpus(
+    corpus: TokenCorpus, rows: Sequence[dict[str, Any]], steps_per_quarter: int
+) -> Lines:
+    """The top lines of whole pieces of a token corpus, as `join_lines` has them, in time for ten million notes.
+
+    Parameters
+    ----------
+    corpus : TokenCorpus
+    rows : sequence of dict
+        Of its table of pieces.
+    steps_per_quarter : int
+    """
+    token = corpus.table.column("token").combine_chunks()
+    parsed = [_parsed(text, steps_per_quarter) for text in token.dictionary.to_pylist()]
+    pitch, duration_step = np.array(parsed, np.int64).reshape(-1, 2).T
+    # What is between the start and the end token.
+    spans = [np.arange(row["start"] + 1, row["start"] + row["length"] - 1) for row in rows]
+    position = token.indices.to_numpy()[np.concatenate([np.empty(0, np.int64), *spans])]
+    is_note = pitch[position] >= 0
+    notes_before = np.append(0, np.cumsum(is_note))
+    return Lines(
+        names=[row["piece_id"] for row in rows],
+        starts=notes_before[np.cumsum([0, *map(len, spans)])],
+        pitch=pitch[position[is_note]],
+        duration_step=duration_step[position[is_note]],
+    )
+
+
+def _parsed(token: str, steps_per_quarter: int) -> tuple[int, int]:
+    """Highest pitch and duration; no pitch (-1) for rests and the tokens around a piece."""
+    if token.startswith("<"):
+        return -1, 0
+    pitches, duration_step = parse_token(token, steps_per_quarter)
+    return max(pitches, default=-1), duration_step
