@@ -31,9 +31,10 @@ from pipeline_lib.reports.content import (
 )
 from pipeline_lib.reports.page import render_page
 from tasks.catalogue import PIECES_NAME
-from tasks.evaluate import CORPUS, GENERATED
+from tasks.evaluate import GENERATED
 from tasks.generate import SAMPLES_NAME
 from tasks.judge_claims import CURVES_NAME, FINDINGS_NAME
+from tasks.measure_distance import DISCREPANCIES_NAME, DISTANCES_NAME
 from tasks.score import ALONE, WITH_MEMORY
 from tasks.stages import stage
 
@@ -82,6 +83,7 @@ def write_report(
     metrics: Sequence[Artifact],
     claims: Artifact | None,
     config: PipelineConfig,
+    distances: Sequence[Artifact] = (),
 ) -> None:
     """Write ``report.html``, ``results.parquet``, ``metrics.parquet`` and ``leaps.parquet``."""
     store = draft.store
@@ -93,7 +95,7 @@ def write_report(
         for b in baselines
         if b.model == store.read_json(baseline_scores, "models.json")["long_term"]
     )
-    ancestors = [pieces, tokens, *runs, *scores, baseline_scores, *samples, *metrics]
+    ancestors = [pieces, tokens, *runs, *scores, baseline_scores, *samples, *metrics, *distances]
     content = ReportContent(
         corpus=_corpus_summary(store, corpus_name, pieces, tokens, baseline_scores),
         runs=results,
@@ -103,7 +105,9 @@ def write_report(
             _with_memory(store, long_term, baseline_scores),
         ),
         metrics=_stack(store, names, metrics, "summary.parquet", "run"),
-        leaps=_leaps(store, names, metrics),
+        leaps=_with_references(store, names, metrics, "leaps.parquet"),
+        distances=_with_references(store, names, distances, DISTANCES_NAME),
+        discrepancies=_with_references(store, names, distances, DISCREPANCIES_NAME),
         samples=tuple(_samples(store, names, samples, config)),
         parameters=config.model_dump(mode="json"),
         packages=package_versions(),
@@ -206,14 +210,17 @@ def _stack(
     return pd.concat(frames, ignore_index=True)
 
 
-def _leaps(store: ArtifactStore, names: Sequence[str], metrics: Sequence[Artifact]) -> pd.DataFrame:
-    """Leap distributions of every run and temperature, and once that of the corpus, which is the same beside each."""
-    frame = _stack(store, names, metrics, "leaps.parquet", "run")
-    of_corpus = (frame["set"] == CORPUS) & (frame["run"] == names[0])
-    chosen = frame[of_corpus | (frame["set"] == GENERATED)]
-    labelled = chosen.assign(set=chosen["run"].where(chosen["set"] == GENERATED, CORPUS))
-    columns = ["set", "temperature", "interval_semitones", "share"]
-    return labelled[columns].reset_index(drop=True)
+def _with_references(
+    store: ArtifactStore, names: Sequence[str], artifacts: Sequence[Artifact], file: str
+) -> pd.DataFrame:
+    """The rows of every run, which gives the set its name, and once those of other sets, the same beside each."""
+    if not artifacts:
+        return pd.DataFrame()
+    frame = _stack(store, names, artifacts, file, "run")
+    is_run = frame["set"] == GENERATED
+    chosen = frame[is_run | (frame["run"] == names[0])]
+    labelled = chosen.assign(set=chosen["run"].where(is_run, chosen["set"]))
+    return labelled.drop(columns="run").reset_index(drop=True)
 
 
 def _samples(

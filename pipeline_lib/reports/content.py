@@ -208,6 +208,10 @@ class ReportContent:
     leaps : DataFrame
         ``set`` (name of a run, or "corpus"), ``temperature`` (NaN for the corpus), ``interval_semitones``,
         ``share``.
+    distances, discrepancies : DataFrame
+        How far sets lie from the corpus's test pieces: ``set`` (name of a run, "train" or "control"),
+        ``temperature`` (NaN for train), then the columns of `evaluation.distances.set_distances`, and the fields of
+        `evaluation.distances.Discrepancy`. Both are empty where nothing was measured.
     samples : tuple of Sample
     parameters : dict
         All settings, nested by stage.
@@ -229,6 +233,8 @@ class ReportContent:
     with_memory: tuple[MemoryResult, ...]
     metrics: pd.DataFrame
     leaps: pd.DataFrame
+    distances: pd.DataFrame
+    discrepancies: pd.DataFrame
     samples: tuple[Sample, ...]
     parameters: dict[str, Any]
     packages: dict[str, str]

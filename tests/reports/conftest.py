@@ -12,6 +12,8 @@ from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.reports.content import BaselineResult, MemoryResult, ReportContent
 from tests.reports.made_up import (
     made_up_corpus,
+    made_up_discrepancies,
+    made_up_distances,
     made_up_leaps,
     made_up_metrics,
     made_up_run,
@@ -82,6 +84,8 @@ def content(jig: GridNotes, tmp_path_factory: pytest.TempPathFactory) -> ReportC
         ),
         metrics=made_up_metrics(names),
         leaps=made_up_leaps(names),
+        distances=made_up_distances(names),
+        discrepancies=made_up_discrepancies(names),
         samples=tuple(made_up_sample(folder, names[i], i, jig) for i in (0, 1)),
         parameters=PipelineConfig().model_dump(mode="json"),
         packages={"keras": "0.0.0", "numpy": "0.0.0", "music-pipeline": "0.1.0"},

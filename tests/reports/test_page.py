@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline_lib.reports.content import ReportContent
 from pipeline_lib.reports.language import texts_in
 from pipeline_lib.reports.page import render_page
-from pipeline_lib.reports.plots import leap_distribution, loss_curves, piano_roll
-from tests.reports.made_up import made_up_leaps, made_up_metrics
+from pipeline_lib.reports.plots import leap_distribution, loss_curves, overlapped_areas, piano_roll
+from tests.reports.made_up import made_up_distances, made_up_leaps, made_up_metrics
 
 SCREENSHOTS = Path(__file__).parents[2] / "test-output"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -132,6 +133,33 @@ def test_each_temperature_has_a_panel_of_leaps(content: ReportContent) -> None:
     svg = leap_distribution(made_up_leaps(names, (0.5, 1.0, 1.2)), texts)
     assert re.findall(r">temperature ([\d.]+)<", svg) == ["0.5", "1", "1.2"]
     assert "temperature" not in leap_distribution(content.leaps, texts)
+
+
+def test_the_references_stand_beside_every_run(content: ReportContent, html: str) -> None:
+    section = html.partition('<section id="closeness"')[2].partition("</section>")[0]
+    names = re.findall(r'<th scope="row"><span lang="en">([^<]+)</span>', section)
+    runs = [f"{run.name}, temperature 1" for run in content.runs]
+    assert names == ["other real pieces (train)", *runs, "n-gram samples, temperature 1"]
+    figures = re.findall(r'<td class="n">([^<]+)</td>', section)
+    assert figures[:3] == ["−0.0004", "0.620", "104"]
+    assert figures[-3:] == ["0.3120", "0.001", "32"]
+
+
+def test_areas_have_a_panel_for_each_metric_that_is_known(content: ReportContent) -> None:
+    names, texts = [run.name for run in content.runs], texts_in("en")
+    svg = overlapped_areas(made_up_distances(names, (0.5, 1.2)), texts)
+    assert ">Leap rate<" in svg
+    assert ">Polyphony<" not in svg
+    assert svg.count(">temperature<") == 4
+    assert "n-gram samples" in svg
+
+
+@pytest.mark.slow
+def test_without_distances_there_is_no_such_section(content: ReportContent) -> None:
+    nothing = replace(content, distances=pd.DataFrame(), discrepancies=pd.DataFrame(), samples=())
+    html = render_page(nothing)
+    assert "closeness" not in html.partition("<body>")[2]
+    assert re.findall(r'lang="en">Table (\d)', html) == ["1", "2", "3", "4", "5"]
 
 
 def test_plots_take_text_fonts_and_colours_from_the_page(content: ReportContent) -> None:
