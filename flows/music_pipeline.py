@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from flows.journal import Journal, artifacts_by_label, last_journal
 from flows.prefect_artifacts import TrainingProgress, publish_results
 from flows.runners import make_runner
 from pipeline_lib.artifacts import Artifact, ArtifactStore
-from pipeline_lib.config import PipelineConfig
+from pipeline_lib.config import PipelineConfig, RunConfig
 from pipeline_lib.lab_report import Scale
 from pipeline_lib.notes.corpus import CorpusSnapshot
 from pipeline_lib.presets import DEFAULT_CORPUS, PresetName, build_config
@@ -37,15 +37,18 @@ from tasks.generate_baseline import generate_baseline
 from tasks.index_windows import index_windows
 from tasks.ingest import ingest
 from tasks.judge_claims import judge_claims
+from tasks.measure_distance import measure_distance
 from tasks.prepare import prepare
 from tasks.progress import Stopped, reporter
+from tasks.result_table import RESULTS_NAME
 from tasks.scan import scan, take_snapshot
 from tasks.score import score, score_baselines
 from tasks.select import select
 from tasks.split import split
+from tasks.stages import Call
 from tasks.tokenise import tokenise
 from tasks.train import train
-from tasks.write_report import REPORT_NAME, RESULTS_NAME, write_report
+from tasks.write_report import REPORT_NAME, write_report
 
 
 def read_corpus(
@@ -129,64 +132,81 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
     baseline_scores = run(score_baselines.call("score/baselines", tokens, baselines, n_context))
 
     points = config.runs
-    runs = run.all(
-        [
-            train.call(
-                f"train/{p.name}",
-                tokens,
-                windows[p.seq_length],
-                p,
-                config.checkpoints,
-                config.telemetry,
-            )
-            for p in points
-        ]
+    detailed = [point for point in points if point.name in config.detailed_runs]
+    runs = _of_each(
+        run,
+        points,
+        lambda p: train.call(
+            f"train/{p.name}",
+            tokens,
+            windows[p.seq_length],
+            p,
+            config.checkpoints,
+            config.telemetry,
+        ),
     )
     n_fitted = config.baselines.memory_targets
-    memories = run.all(
-        [
-            fit_memory.call(f"fit_memory/{p.name}", tokens, r, baselines, n_context, n_fitted)
-            for p, r in zip(points, runs, strict=True)
-        ]
+    memories = _of_each(
+        run,
+        detailed,
+        lambda p: fit_memory.call(
+            f"fit_memory/{p.name}", tokens, runs[p.name], baselines, n_context, n_fitted
+        ),
     )
-    scores = run.all(
-        [
-            score.call(f"score/{p.name}", tokens, r, baselines, m, n_context)
-            for p, r, m in zip(points, runs, memories, strict=True)
-        ]
+    scores = _of_each(
+        run,
+        points,
+        lambda p: score.call(
+            f"score/{p.name}", tokens, runs[p.name], baselines, memories.get(p.name), n_context
+        ),
     )
 
     backend = available_backend()
-    samples = run.all(
-        [
-            generate.call(f"generate/{p.name}", tokens, r, prompts, new, steps, backend)
-            for p, r in zip(points, runs, strict=True)
-        ]
+    only_measured = new.model_copy(update={"n_rendered": 0})
+    samples = _of_each(
+        run,
+        points,
+        lambda p: generate.call(
+            f"generate/{p.name}",
+            tokens,
+            runs[p.name],
+            prompts,
+            new if p in detailed else only_measured,
+            steps,
+            backend,
+        ),
     )
     control = run(generate_baseline.call("generate/ngram", tokens, baselines, prompts, new, steps))
-    metrics = run.all(
-        [
-            evaluate.call(
-                f"evaluate/{p.name}",
-                tokens,
-                s,
-                new.length,
-                steps,
-                config.evaluate,
-            )
-            for p, s in zip(points, samples, strict=True)
-        ]
+    made = {**samples, "ngram": control}
+    metrics = dict(
+        zip(
+            made,
+            run.all(
+                [
+                    evaluate.call(f"evaluate/{name}", tokens, s, new.length, steps, config.evaluate)
+                    for name, s in made.items()
+                ]
+            ),
+            strict=True,
+        )
     )
-    novelty = run.all(
-        [
-            check_novelty.call(f"check_novelty/{p.name}", tokens, s, new.length, steps)
-            for p, s in zip(points, samples, strict=True)
-        ]
+    of_control = metrics.pop("ngram")
+    distances = _of_each(
+        run,
+        detailed,
+        lambda p: measure_distance.call(f"measure_distance/{p.name}", metrics[p.name], of_control),
     )
-    run(evaluate.call("evaluate/ngram", tokens, control, new.length, steps, config.evaluate))
+    novelty = _of_each(
+        run,
+        detailed,
+        lambda p: check_novelty.call(
+            f"check_novelty/{p.name}", tokens, samples[p.name], new.length, steps
+        ),
+    )
     claims = None
     if config.report.claims:
-        claims = run(judge_claims.call("judge_claims", runs, metrics))
+        of_runs = [list(artifacts.values()) for artifacts in (runs, metrics)]
+        claims = run(judge_claims.call("judge_claims", *of_runs))
     return run(
         write_report.call(
             "write_report",
@@ -198,11 +218,19 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
             scores,
             samples,
             metrics,
-            claims,
+            distances,
             novelty,
+            claims,
             config,
         )
     )
+
+
+def _of_each(
+    run: Executor, points: Sequence[RunConfig], call: Callable[[RunConfig], Call]
+) -> dict[str, Artifact]:
+    """What a stage makes of each point, by the point's name."""
+    return dict(zip([p.name for p in points], run.all([call(p) for p in points]), strict=True))
 
 
 @flow(name="music-pipeline")

@@ -20,7 +20,7 @@ from pipeline_lib.evaluation.novelty import (
     measure_novelty,
     novelty_table,
 )
-from pipeline_lib.evaluation.pitch import top_line
+from pipeline_lib.evaluation.pieces import Pieces
 from pipeline_lib.evaluation.top_lines import join_lines, lines_of_corpus
 from pipeline_lib.generation.samples import samples_from_table
 from pipeline_lib.notes.grid import GridNotes
@@ -143,7 +143,7 @@ def _sample(
     made = samples_from_table(store.read_table(samples, SAMPLES_NAME))
     sample = next(sample for sample in made if sample.name == name)
     given = sample.prompt.continued((), steps_per_quarter)
-    return sample.notes(steps_per_quarter), len(top_line(given))
+    return sample.notes(steps_per_quarter), len(Pieces.of([given]).top_line.pitch)
 
 
 def _train_piece(

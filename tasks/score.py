@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.evaluation.likelihood import (
@@ -35,13 +37,14 @@ def score(
     tokens: Artifact,
     run: Artifact,
     baselines: Artifact,
-    memory: Artifact,
+    memory: Artifact | None,
     n_context: int,
 ) -> None:
     """Write ``alone.parquet`` and ``with_memory.parquet``, a row per test target, and what they come to.
 
-    That is ``summary.json``, ``reliability.parquet`` and ``loss_by_place.parquet``, for each of the two. The targets are the known tokens with ``n_context`` tokens before them, whatever the network's own
-    seq_length.
+    That is ``summary.json``, ``reliability.parquet`` and ``loss_by_place.parquet``, for each of the two; the second is
+    left out where no memory was fitted. The targets are the known tokens with ``n_context`` tokens before them,
+    whatever the network's own seq_length.
     """
     from pipeline_lib.models.mixture import MemoryMixture
     from pipeline_lib.models.reading import make_predictor
@@ -50,15 +53,18 @@ def score(
     corpus = load_corpus(draft.store, tokens)
     network, config = load_network(draft.store.path(run))
     known = load_baselines(draft.store, baselines, len(corpus.vocabulary))
-    mixture = MemoryMixture.from_json(draft.store.read_json(memory, MEMORY_NAME))
     spans = corpus.spans(Split.TEST)
     pieces = pieces_at(corpus.token_ids, spans)
     # The network is asked once; each piece's answers are scored as they are and mixed.
     predicted = make_predictor(network, config).log_probabilities(pieces, n_context)
-    alone, mixed = itertools.tee(predicted)
-    ngram = known.ngrams[known.long_term].log_probabilities(pieces, n_context)
+    asked: dict[str, Iterable[NDArray[np.float64]]] = {ALONE: predicted}
+    if memory is not None:
+        mixture = MemoryMixture.from_json(draft.store.read_json(memory, MEMORY_NAME))
+        asked[ALONE], mixed = itertools.tee(predicted)
+        ngram = known.ngrams[known.long_term].log_probabilities(pieces, n_context)
+        asked[WITH_MEMORY] = mixture.mix([mixed, ngram], pieces, n_context)
     tables = score_side_by_side(
-        [alone, mixture.mix([mixed, ngram], pieces, n_context)],
+        list(asked.values()),
         corpus.token_ids,
         spans,
         n_context,
@@ -66,7 +72,7 @@ def score(
         reporter(f"score/{config.name}"),
     )
     n_asked = count_targets(corpus, Split.TEST, n_context)
-    _write(draft, dict(zip((ALONE, WITH_MEMORY), tables, strict=True)), n_asked)
+    _write(draft, dict(zip(asked, tables, strict=True)), n_asked)
 
 
 @stage(kind="scores", schema_version=3)

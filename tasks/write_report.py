@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
-from pipeline_lib.config import PipelineConfig
+from pipeline_lib.config import PipelineConfig, RunConfig
 from pipeline_lib.evaluation.claims import judgements_from_table
 from pipeline_lib.evaluation.lab_claims import CLAIMS
 from pipeline_lib.generation.samples import samples_from_table
@@ -24,7 +23,6 @@ from pipeline_lib.presets import as_command
 from pipeline_lib.reports.content import (
     BaselineResult,
     CorpusSummary,
-    MeasuredOnTest,
     MemoryResult,
     Reject,
     ReportContent,
@@ -35,47 +33,17 @@ from pipeline_lib.reports.content import (
 from pipeline_lib.reports.page import render_page
 from tasks.catalogue import PIECES_NAME, piece_path
 from tasks.check_novelty import read_copying
-from tasks.evaluate import CORPUS, GENERATED
+from tasks.evaluate import GENERATED
 from tasks.generate import SAMPLES_NAME
 from tasks.judge_claims import CURVES_NAME, FINDINGS_NAME
+from tasks.measure_distance import DISCREPANCIES_NAME, DISTANCES_NAME
+from tasks.result_table import RESULTS_NAME, result_table
 from tasks.score import ALONE, BY_PLACE_NAME, RELIABILITY_NAME, WITH_MEMORY
 from tasks.stages import stage
 
 REPORT_NAME = "report.html"
-RESULTS_NAME = "results.parquet"
 MOST_REJECTS = 200
 """Rejected pieces that the page lists: a folder from the web can have ten thousand."""
-
-RESULT_SCHEMA = pa.schema(
-    [
-        pa.field("name", pa.string(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("seq_length", pa.int32()),
-        pa.field("order", pa.int32()),
-        pa.field("learning_rate", pa.float64()),
-        pa.field("seed", pa.int64()),
-        pa.field("n_parameters", pa.int64()),
-        pa.field("n_train_pieces", pa.int64()),
-        pa.field("kept_epoch", pa.int32()),
-        pa.field("test_loss", pa.float64(), nullable=False),
-        pa.field("test_pitch_loss", pa.float64(), nullable=False),
-        pa.field("test_duration_loss", pa.float64(), nullable=False),
-        pa.field("test_perplexity", pa.float64(), nullable=False),
-        pa.field("test_accuracy", pa.float64(), nullable=False),
-        pa.field("test_top5_accuracy", pa.float64(), nullable=False),
-        pa.field("test_bits_per_note", pa.float64(), nullable=False),
-        pa.field("test_ece", pa.float64(), nullable=False),
-        pa.field("n_targets", pa.int64(), nullable=False),
-        pa.field("unknown_share", pa.float64(), nullable=False),
-    ],
-    metadata={"schema": "results/3"},
-)
-"""One row per network (with ``seq_length``) and per n-gram model (with ``order``); then the same with a memory of
-the piece, their names and models ending in ``+memory``. Losses are in nats per token, that of pitch and that of duration
-sum to the whole; ``test_ece`` is the expected calibration error. Every row is over the same targets, of which
-``unknown_share`` (0 to 1) were left out beforehand because the vocabulary does not know them."""
-
-_FIGURES = tuple(field.name for field in fields(MeasuredOnTest))
 
 
 @stage(kind="reports", schema_version=3)
@@ -85,50 +53,57 @@ def write_report(
     pieces: Artifact,
     tokens: Artifact,
     baseline_scores: Artifact,
-    runs: Sequence[Artifact],
-    scores: Sequence[Artifact],
-    samples: Sequence[Artifact],
-    metrics: Sequence[Artifact],
+    runs: Mapping[str, Artifact],
+    scores: Mapping[str, Artifact],
+    samples: Mapping[str, Artifact],
+    metrics: Mapping[str, Artifact],
+    distances: Mapping[str, Artifact],
+    novelty: Mapping[str, Artifact],
     claims: Artifact | None,
-    novelty: Sequence[Artifact],
     config: PipelineConfig,
 ) -> None:
-    """Write ``report.html``, and ``results.parquet`` and other tables behind its figures."""
-    store = draft.store
-    results = tuple(_run_result(store, r, s) for r, s in zip(runs, scores, strict=True))
-    names = [result.name for result in results]
+    """Write ``report.html``, ``results.parquet``, and the other tables behind its figures.
+
+    Artifacts come by the names of their runs. All runs are in the table of results; those with distances and novelty
+    are shown in detail.
+    """
+    store, detailed = draft.store, list(distances)
+    results = {name: _run_result(store, runs[name], scores[name]) for name in runs}
     baselines = _baseline_results(store, baseline_scores)
-    long_term = next(
-        b
-        for b in baselines
-        if b.model == store.read_json(baseline_scores, "models.json")["long_term"]
-    )
-    with_memory = [
-        *(_with_memory(store, r, s) for r, s in zip(results, scores, strict=True)),
-        _with_memory(store, long_term, baseline_scores),
-    ]
+    long_term = store.read_json(baseline_scores, "models.json")["long_term"]
+    best_ngram = next(baseline for baseline in baselines if baseline.model == long_term)
     measured: list[_Measured] = [
-        *((run, score, ALONE) for run, score in zip(results, scores, strict=True)),
+        *((results[name], scores[name], ALONE) for name in detailed),
         *((baseline, baseline_scores, baseline.model) for baseline in baselines),
-        *(
-            (result, of_result, WITH_MEMORY)
-            for result, of_result in zip(with_memory, [*scores, baseline_scores], strict=True)
-        ),
+        *((_with_memory(store, results[n], scores[n]), scores[n], WITH_MEMORY) for n in detailed),
+        (_with_memory(store, best_ngram, baseline_scores), baseline_scores, WITH_MEMORY),
     ]
-    ancestors = [pieces, tokens, *runs, *scores, baseline_scores, *samples, *metrics, *novelty]
+    of_detailed = [{name: artifacts[name] for name in detailed} for artifacts in (samples, metrics)]
+    shown_samples, shown_metrics = of_detailed
+    ancestors = [pieces, tokens, *runs.values(), *scores.values(), baseline_scores]
+    ancestors += [*samples.values(), *metrics.values(), *distances.values(), *novelty.values()]
     content = ReportContent(
         corpus=_corpus_summary(store, corpus_name, pieces, tokens, baseline_scores),
-        runs=results,
+        runs=tuple(results.values()),
+        detailed=tuple(detailed),
         baselines=baselines,
-        with_memory=tuple(with_memory),
+        with_memory=tuple(r for r, _, _ in measured if isinstance(r, MemoryResult)),
         reliability=_breakdown(store, measured, RELIABILITY_NAME),
         loss_by_place=_breakdown(store, measured, BY_PLACE_NAME),
-        metrics=_stack(store, names, metrics, "summary.parquet", "run"),
-        leaps=_leaps(store, names, metrics),
+        metrics=_stack(store, shown_metrics, "summary.parquet"),
+        leaps=_with_references(store, shown_metrics, "leaps.parquet"),
+        distances=_with_references(store, distances, DISTANCES_NAME),
+        discrepancies=_with_references(store, distances, DISCREPANCIES_NAME),
         copying=read_copying(
-            draft, names, samples, novelty, tokens, pieces, config.tokens.steps_per_quarter
+            draft,
+            detailed,
+            list(shown_samples.values()),
+            list(novelty.values()),
+            tokens,
+            pieces,
+            config.tokens.steps_per_quarter,
         ),
-        samples=tuple(_samples(store, names, samples, config)),
+        samples=tuple(_samples(store, shown_samples, config)),
         parameters=config.model_dump(mode="json"),
         packages=package_versions(),
         lineage=tuple((a.kind, a.relpath) for a in ancestors),
@@ -136,11 +111,18 @@ def write_report(
         **(_judged(store, claims) if claims else {}),
     )
     draft.path(REPORT_NAME).write_text(render_page(content), encoding="utf-8")
-    draft.write_table(RESULTS_NAME, _result_table(content))
+    draft.write_table(RESULTS_NAME, result_table(content))
     frames: dict[str, pd.DataFrame] = {
         **{
             name: getattr(content, name)
-            for name in ("reliability", "loss_by_place", "metrics", "leaps")
+            for name in (
+                "reliability",
+                "loss_by_place",
+                "metrics",
+                "leaps",
+                "distances",
+                "discrepancies",
+            )
         },
         "novelty": content.copying.novelty,
         "copied": content.copying.copied,
@@ -185,6 +167,7 @@ def _run_result(store: ArtifactStore, run: Artifact, score: Artifact) -> RunResu
         name=described["name"],
         model=described["name"].rpartition("-L")[0],
         seq_length=config["seq_length"],
+        batch_size=RunConfig.model_validate(config).n_windows,
         learning_rate=config["learning_rate"],
         seed=config["seed"],
         kept_epoch=described["kept_epoch"],
@@ -238,35 +221,30 @@ def _breakdown(store: ArtifactStore, measured: Sequence[_Measured], file: str) -
     return pd.concat(frames, ignore_index=True)
 
 
-def _stack(
-    store: ArtifactStore,
-    names: Sequence[str],
-    artifacts: Sequence[Artifact],
-    file: str,
-    column: str,
-) -> pd.DataFrame:
-    """One table of every artifact, below each other, with the run's name in front."""
-    frames = [store.read_table(artifact, file).to_pandas() for artifact in artifacts]
-    for name, frame in zip(names, frames, strict=True):
-        frame.insert(0, column, name)
+def _stack(store: ArtifactStore, artifacts: Mapping[str, Artifact], file: str) -> pd.DataFrame:
+    """One table of every run's artifact, below each other, with the run's name in front."""
+    frames = [store.read_table(artifact, file).to_pandas() for artifact in artifacts.values()]
+    for name, frame in zip(artifacts, frames, strict=True):
+        frame.insert(0, "run", name)
     return pd.concat(frames, ignore_index=True)
 
 
-def _leaps(store: ArtifactStore, names: Sequence[str], metrics: Sequence[Artifact]) -> pd.DataFrame:
-    """Leap distributions of every run and temperature, and once that of the corpus, which is the same beside each."""
-    frame = _stack(store, names, metrics, "leaps.parquet", "run")
-    of_corpus = (frame["set"] == CORPUS) & (frame["run"] == names[0])
-    chosen = frame[of_corpus | (frame["set"] == GENERATED)]
-    labelled = chosen.assign(set=chosen["run"].where(chosen["set"] == GENERATED, CORPUS))
-    columns = ["set", "temperature", "interval_semitones", "share"]
-    return labelled[columns].reset_index(drop=True)
+def _with_references(
+    store: ArtifactStore, artifacts: Mapping[str, Artifact], file: str
+) -> pd.DataFrame:
+    """The rows of every run, which gives the set its name, and once those of other sets, the same beside each."""
+    frame = _stack(store, artifacts, file)
+    is_run = frame["set"] == GENERATED
+    chosen = frame[is_run | (frame["run"] == next(iter(artifacts)))]
+    labelled = chosen.assign(set=chosen["run"].where(is_run, chosen["set"]))
+    return labelled.drop(columns="run").reset_index(drop=True)
 
 
 def _samples(
-    store: ArtifactStore, names: Sequence[str], samples: Sequence[Artifact], config: PipelineConfig
+    store: ArtifactStore, samples: Mapping[str, Artifact], config: PipelineConfig
 ) -> Iterator[Sample]:
     steps = config.tokens.steps_per_quarter
-    for run, artifact in zip(names, samples, strict=True):
+    for run, artifact in samples.items():
         made = samples_from_table(store.read_table(artifact, SAMPLES_NAME))
         for sample in (s for s in made if s.number < config.generate.n_rendered):
             name = sample.name
@@ -283,19 +261,3 @@ def _samples(
                 audio_backend=sound["audio_backend"],
                 audio_font=sound["audio_font"],
             )
-
-
-def _result_table(content: ReportContent) -> pa.Table:
-    alone: list[RunResult | BaselineResult] = [*content.runs, *content.baselines]
-    rows = [_result_row(result) for result in alone]
-    for result in content.with_memory:
-        row = _result_row(result.base)
-        of_memory = {name: getattr(result, name) for name in ("name", *_FIGURES)}
-        rows.append(row | of_memory | {"model": f"{row['model']}+memory"})
-    for row in rows:
-        row["unknown_share"] = content.corpus.unknown_share
-    return pa.Table.from_pylist(rows, schema=RESULT_SCHEMA)
-
-
-def _result_row(result: RunResult | BaselineResult) -> dict[str, Any]:
-    return {name: getattr(result, name, None) for name in RESULT_SCHEMA.names}

@@ -94,7 +94,7 @@ class _Distances:
         times = np.bincount(pieces, minlength=len(self._among))
         return float(self.of_many(times[None])[0])
 
-    def of_many(self, times: NDArray[np.integer]) -> FloatArray:
+    def of_many(self, times: NDArray[np.integer] | NDArray[np.bool_]) -> FloatArray:
         """Of many sets, shape (n_sets,), given by how often each piece is in each, shape (n_sets, n_pieces)."""
         weights = times.astype(np.float64)
         n = weights.sum(axis=1)

@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-- Of every piece the top line counts (`pipeline_lib.evaluation.pitch.top_line`), note by note. Rests do not count,
+- Of every piece the top line counts (`pipeline_lib.evaluation.pieces.Pieces.top_line`), note by note. Rests do not count,
   nor does when a note begins: only its pitch and its own duration do.
 - A passage is some notes in a row, of one piece. `Likeness` says which passages are the same.
 - All pieces lie on the same grid, or their durations would not compare.
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline_lib.evaluation.pitch import top_line
+from pipeline_lib.evaluation.pieces import Pieces
 from pipeline_lib.notes.grid import GridNotes, IntArray
 from pipeline_lib.tokens.corpus import TokenCorpus
 from pipeline_lib.tokens.note_tokens import parse_token
@@ -95,14 +95,12 @@ class Lines:
 
 def join_lines(pieces: Mapping[str, GridNotes]) -> Lines:
     """The top lines of pieces that are given by name."""
-    lines = [top_line(notes) for notes in pieces.values()]
+    line = Pieces.of(list(pieces.values())).top_line
     return Lines(
         names=list(pieces),
-        starts=np.cumsum([0, *(len(line) for line in lines)]),
-        pitch=np.concatenate([np.empty(0, np.int64), *(line.pitch for line in lines)]),
-        duration_step=np.concatenate(
-            [np.empty(0, np.int64), *(line.duration_step for line in lines)]
-        ),
+        starts=line.sequences(line.pitch).bounds,
+        pitch=line.pitch,
+        duration_step=line.duration_step,
     )
 
 

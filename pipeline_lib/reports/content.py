@@ -106,6 +106,8 @@ class RunResult(MeasuredOnTest):
         The architecture alone, such as "lstm3x128".
     seq_length : int
         Input tokens per window.
+    batch_size : int
+        Windows per update.
     learning_rate : float
         At the start of training.
     seed : int
@@ -124,6 +126,7 @@ class RunResult(MeasuredOnTest):
     name: str
     model: str
     seq_length: int
+    batch_size: int
     learning_rate: float
     seed: int
     kept_epoch: int
@@ -279,6 +282,8 @@ class ReportContent:
     corpus : CorpusSummary
     runs : tuple of RunResult
         At least one, in the order in which they are shown.
+    detailed : tuple of str
+        Names of the runs that are shown in detail; at least one.
     baselines : tuple of BaselineResult
         May be empty.
     with_memory : tuple of MemoryResult
@@ -294,6 +299,10 @@ class ReportContent:
         ``set`` (name of a run, or "corpus"), ``temperature`` (NaN for the corpus), ``interval_semitones``,
         ``share``.
     copying : Copying
+    distances, discrepancies : DataFrame
+        How far sets lie from the corpus's test pieces: ``set`` (name of a run, "train" or "control"),
+        ``temperature`` (NaN for train), then the columns of `evaluation.distances.set_distances`, and the fields of
+        `evaluation.distances.Discrepancy`. Both are empty where nothing was measured.
     samples : tuple of Sample
     parameters : dict
         All settings, nested by stage.
@@ -311,6 +320,7 @@ class ReportContent:
 
     corpus: CorpusSummary
     runs: tuple[RunResult, ...]
+    detailed: tuple[str, ...]
     baselines: tuple[BaselineResult, ...]
     with_memory: tuple[MemoryResult, ...]
     reliability: pd.DataFrame
@@ -318,6 +328,8 @@ class ReportContent:
     metrics: pd.DataFrame
     leaps: pd.DataFrame
     copying: Copying
+    distances: pd.DataFrame
+    discrepancies: pd.DataFrame
     samples: tuple[Sample, ...]
     parameters: dict[str, Any]
     packages: dict[str, str]
@@ -325,3 +337,8 @@ class ReportContent:
     command: str
     claims: tuple[Judgement, ...] = ()
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def detailed_runs(self) -> tuple[RunResult, ...]:
+        """The runs that are shown in detail."""
+        return tuple(run for run in self.runs if run.name in self.detailed)

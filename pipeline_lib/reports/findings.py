@@ -61,9 +61,9 @@ def all_results(content: ReportContent) -> list[Result]:
     return [*content.runs, *content.baselines, *content.with_memory]
 
 
-def best_run(content: ReportContent) -> RunResult:
+def best_run(runs: Sequence[RunResult]) -> RunResult:
     """The network with the lowest test loss; the first of equals."""
-    return min(content.runs, key=lambda run: run.test_loss)
+    return min(runs, key=lambda run: run.test_loss)
 
 
 def best_baseline(content: ReportContent) -> BaselineResult | None:
@@ -72,8 +72,12 @@ def best_baseline(content: ReportContent) -> BaselineResult | None:
 
 
 def best_of_each_kind(content: ReportContent) -> list[Result]:
-    """The best network, n-gram model and model with memory, as far as there are any; the first of equals."""
-    kinds: tuple[Sequence[Result], ...] = (content.runs, content.baselines, content.with_memory)
+    """The best network in detail, n-gram model and model with memory, as far as there are any; the first of equals."""
+    kinds: tuple[Sequence[Result], ...] = (
+        content.detailed_runs,
+        content.baselines,
+        content.with_memory,
+    )
     return [min(kind, key=lambda result: result.test_loss) for kind in kinds if kind]
 
 
@@ -88,7 +92,7 @@ def _unknown_percent(content: ReportContent) -> str:
 
 
 def _network_against_ngram(content: ReportContent, texts: Texts) -> str:
-    run, baseline = best_run(content), best_baseline(content)
+    run, baseline = best_run(content.runs), best_baseline(content)
     values = {
         "run": run.name,
         "network": f"{run.test_perplexity:.2f}",
@@ -129,7 +133,7 @@ def _what_memory_adds(content: ReportContent, texts: Texts) -> str:
 
 def _effect_of_seq_length(content: ReportContent, texts: Texts) -> Iterator[str]:
     """Compares sequence lengths at the settings (model, learning rate) of the best run."""
-    best = best_run(content)
+    best = best_run(content.runs)
     losses = pd.DataFrame(
         [
             (run.seq_length, run.test_loss)
@@ -163,7 +167,7 @@ def _effect_of_seq_length(content: ReportContent, texts: Texts) -> Iterator[str]
 
 
 def _musical_differences(content: ReportContent, texts: Texts) -> Iterator[str]:
-    run = best_run(content).name
+    run = best_run(content.detailed_runs).name
     rows = content.metrics[content.metrics["run"] == run]
     total = rows["metric"].nunique()
     apart = {
@@ -205,7 +209,7 @@ def _metrics_apart(rows: pd.DataFrame, texts: Texts) -> list[str]:
 
 def _flagged(content: ReportContent, texts: Texts) -> Iterator[str]:
     """How many samples of the best run are flagged; nothing where no held-out piece says what is usual."""
-    run, novelty = best_run(content).name, content.copying.novelty
+    run, novelty = best_run(content.detailed_runs).name, content.copying.novelty
     samples = novelty[novelty["run"] == run]["is_flagged"]
     held_out = novelty[novelty["set"] == HELD_OUT]["is_flagged"]
     if len(held_out):

@@ -76,12 +76,14 @@ def render_page(content: ReportContent) -> str:
         judgements=[{**vars(judged), "rows": finding_rows(judged)} for judged in content.claims],
         verdict_counts=in_all_languages(lambda texts: verdict_counts(content.claims, texts)),
         has_one_seed=len({run.seed for run in content.runs}) == 1,
+        has_batch_sizes=len({run.batch_size for run in content.runs}) > 1,
         with_memory=_memory_rows(content),
         best_of_each_kind=[
             {"result": result, "name": in_all_languages(partial(model_name, result))}
             for result in best_of_each_kind(content)
         ],
         metrics=_metric_rows(content.metrics),
+        discrepancies=_discrepancy_rows(content.discrepancies),
         metric_runs=list(content.metrics["run"].unique()),
         temperatures=[
             f"{temperature:g}" for temperature in content.metrics["temperature"].unique()
@@ -117,12 +119,12 @@ def _figures(content: ReportContent) -> dict[str, Markup]:
     def drawn(draw: Callable[[Texts], str]) -> Markup:
         return in_all_languages(lambda texts: Markup(draw(texts)))
 
-    return {
+    figures = {
         "perplexity": drawn(
             lambda texts: plots.perplexity_by_length(content.runs, baseline, texts)
         ),
         "prediction": drawn(lambda texts: _prediction(content, texts)),
-        "loss": drawn(lambda texts: plots.loss_curves(content.runs, texts)),
+        "loss": drawn(lambda texts: plots.loss_curves(content.detailed_runs, texts)),
         "metrics": drawn(lambda texts: plots.metric_intervals(content.metrics, texts)),
         "leaps": drawn(lambda texts: plots.leap_distribution(content.leaps, texts)),
         "copied": drawn(lambda texts: plots.copy_rates(content.copying.copied, texts)),
@@ -132,6 +134,28 @@ def _figures(content: ReportContent) -> dict[str, Markup]:
             else {}
         ),
     }
+    if len(content.distances):
+        figures["areas"] = drawn(lambda texts: plots.overlapped_areas(content.distances, texts))
+    return figures
+
+
+def _discrepancy_rows(discrepancies: pd.DataFrame) -> list[dict[str, Any]]:
+    """Each set's figures and its name in all languages: real pieces first, the control last."""
+    order = {plots.TRAIN: 0, plots.CONTROL: 2}
+    rows = [row for _, row in discrepancies.iterrows()]
+    rows.sort(key=lambda row: order.get(row["set"], 1))
+    return [{**row, "name": _set_name(row["set"], row["temperature"])} for row in rows]
+
+
+def _set_name(name: str, temperature: float) -> Markup:
+    def written(texts: Texts) -> str:
+        if name == plots.TRAIN:
+            return texts("plot.real")
+        label = texts("plot.control") if name == plots.CONTROL else name
+        at = texts("sample.temperature", temperature=f"{temperature:g}")
+        return texts("finding.separator").join([label, at])
+
+    return in_all_languages(written)
 
 
 def _prediction(content: ReportContent, texts: Texts) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline_lib.evaluation.pitch import top_line
+from pipeline_lib.evaluation.pieces import Pieces
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.reports.engraving import Engraving
 
@@ -46,7 +46,7 @@ def excerpt(notes: GridNotes, start: int, n_notes: int) -> Excerpt:
     n_notes : int
         How many it has, at least 1.
     """
-    onset_step = top_line(notes).onset_step[start : start + n_notes]
+    onset_step = Pieces.of([notes]).top_line.onset_step[start : start + n_notes]
     first, last = int(onset_step[0]), int(onset_step[-1])
     per_bar = notes.steps_per_bar
     first_bar = max(0, first // per_bar - _BARS_AROUND)

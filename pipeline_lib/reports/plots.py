@@ -7,7 +7,8 @@ a thread. Drawings take their look and colours from `drawing`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,8 @@ from pipeline_lib.reports.language import Texts
 
 _WIDTH_INCH = 7.2
 
-CORPUS = "corpus"
-"""The name of the corpus among the sets of `leap_distribution`."""
+CORPUS, TRAIN, CONTROL = "corpus", "train", "control"
+"""The sets beside those of the runs, in `leap_distribution` and `overlapped_areas`."""
 
 
 def loss_curves(runs: Sequence[RunResult], texts: Texts) -> str:
@@ -142,54 +143,109 @@ def metric_intervals(metrics: pd.DataFrame, texts: Texts) -> str:
 
     Runs are below each other; if there are several temperatures, once for each.
     """
-    runs, temperatures = list(metrics["run"].unique()), list(metrics["temperature"].unique())
-    names = list(metrics["metric"].unique())
+    legend = [(Patch(color=BAND), texts("plot.corpus"))]
+    return _by_metric(
+        metrics.rename(columns={"run": "set"}), _metric_panel, legend, "metrics", texts
+    )
+
+
+def overlapped_areas(distances: pd.DataFrame, texts: Texts) -> str:
+    """Overlapped area of every run with the corpus, one panel per metric where it is known.
+
+    The band begins at other real pieces, the dashed line is the control.
+    """
+    is_known = distances.groupby("metric")["overlapped_area"].transform("count") > 0
+    legend = [
+        (Patch(color=BAND), texts("plot.real")),
+        (Line2D([], [], color=MUTED, linestyle="--"), texts("plot.control")),
+    ]
+    return _by_metric(distances[is_known], _area_panel, legend, "areas", texts)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where in a panel the runs' marks are: below each other, temperature by temperature."""
+
+    runs: list[str]
+    temperatures: list[float]
+
+    def __len__(self) -> int:
+        # One is free between two temperatures.
+        return (len(self.runs) + 1) * len(self.temperatures) - 1
+
+    def of(self, row: pd.Series[Any]) -> tuple[int, int]:
+        """The number of the row's run, and its place."""
+        number = self.runs.index(row["set"])
+        return number, number + self.temperatures.index(row["temperature"]) * (len(self.runs) + 1)
+
+    def label(self, axes: Axes) -> None:
+        """Give a panel its height, and its temperatures' names if there are several."""
+        axes.set_ylim(len(self) - 0.4, -0.6)
+        axes.spines["left"].set_visible(False)
+        axes.set_yticks([])
+        if len(self.temperatures) > 1:
+            first = np.arange(len(self.temperatures)) * (len(self.runs) + 1)
+            names = [f"{temperature:g}" for temperature in self.temperatures]
+            axes.set_yticks((len(self.runs) - 1) / 2 + first, names)
+            axes.grid(visible=False, axis="y")
+
+
+def _by_metric(
+    table: pd.DataFrame,
+    draw: Callable[[Axes, pd.DataFrame, _Places], None],
+    legend: Sequence[tuple[Any, str]],
+    name: str,
+    texts: Texts,
+) -> str:
+    """A panel per metric, four beside each other; `legend` is for what is not a run."""
+    of_runs = table[~table["set"].isin([TRAIN, CONTROL])]
+    places = _Places(list(of_runs["set"].unique()), list(of_runs["temperature"].unique()))
+    metrics = list(table["metric"].unique())
     n_columns = 4
-    n_rows = -(-len(names) // n_columns)
-    height_inch = 0.4 + n_rows * (0.62 + 0.13 * _n_places(runs, temperatures))
+    n_rows = -(-len(metrics) // n_columns)
     with style():
-        figure = Figure(figsize=(_WIDTH_INCH, height_inch), layout="constrained")
+        size_inch = _WIDTH_INCH, 0.4 + n_rows * (0.62 + 0.13 * len(places))
+        figure = Figure(figsize=size_inch, layout="constrained")
         panels = figure.subplots(n_rows, n_columns, squeeze=False)
-        for axes, name in itertools.zip_longest(panels.flat, names):
-            if name is None:
+        for axes, metric in itertools.zip_longest(panels.flat, metrics):
+            if metric is None:
                 axes.remove()
-            else:
-                _metric_panel(axes, metrics[metrics["metric"] == name], runs, temperatures)
-                axes.set_title(texts(f"metric.{name}"))
-        if len(temperatures) > 1:
+                continue
+            draw(axes, table[table["metric"] == metric], places)
+            places.label(axes)
+            axes.set_title(texts(f"metric.{metric}"))
+        if len(places.temperatures) > 1:
             for axes in panels[:, 0]:
                 axes.set_ylabel(texts("plot.temperature"))
-        handles = [_line(number) for number in range(len(runs))]
-        _legend(figure, [Patch(color=BAND), *handles], [texts("plot.corpus"), *runs])
-        return to_svg(figure, f"metrics-{texts.language}")
+        handles = [*(handle for handle, _ in legend), *map(_line, range(len(places.runs)))]
+        _legend(figure, handles, [*(label for _, label in legend), *places.runs])
+        return to_svg(figure, f"{name}-{texts.language}")
 
 
-def _n_places(runs: list[str], temperatures: list[float]) -> int:
-    """Lines of a panel of `metric_intervals`, a free one between two temperatures included."""
-    return (len(runs) + 1) * len(temperatures) - 1
-
-
-def _metric_panel(
-    axes: Axes, rows: pd.DataFrame, runs: list[str], temperatures: list[float]
-) -> None:
+def _metric_panel(axes: Axes, rows: pd.DataFrame, places: _Places) -> None:
     corpus = rows.iloc[0]
     axes.axvspan(corpus["corpus_low"], corpus["corpus_high"], color=BAND)
     axes.axvline(corpus["corpus_mean"], color=MUTED, linewidth=0.8)
     for _, row in rows.iterrows():
-        number = runs.index(row["run"])
-        place = number + temperatures.index(row["temperature"]) * (len(runs) + 1)
+        number, place = places.of(row)
         axes.hlines(place, row["generated_low"], row["generated_high"], color=colour(number))
         axes.plot(row["generated_mean"], place, marker(number), color=colour(number))
-    axes.set_ylim(_n_places(runs, temperatures) - 0.4, -0.6)
-    if len(temperatures) > 1:
-        middles = (len(runs) - 1) / 2 + np.arange(len(temperatures)) * (len(runs) + 1)
-        axes.set_yticks(middles, [f"{temperature:g}" for temperature in temperatures])
-        axes.grid(visible=False, axis="y")
-    else:
-        axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=2))
     axes.margins(x=0.12)
+
+
+def _area_panel(axes: Axes, rows: pd.DataFrame, places: _Places) -> None:
+    for _, row in rows.iterrows():
+        area = row["overlapped_area"]
+        if row["set"] == TRAIN:
+            axes.axvspan(area, 1, color=BAND)
+        elif row["set"] == CONTROL:
+            axes.axvline(area, color=MUTED, linestyle="--", linewidth=1)
+        else:
+            number, place = places.of(row)
+            axes.plot(area, place, marker(number), color=colour(number))
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
 
 
 def leap_distribution(leaps: pd.DataFrame, texts: Texts) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from pipeline_lib.evaluation.claims import Finding, Judgement
-from pipeline_lib.reports.drawing import colour, style, to_svg
+from pipeline_lib.reports.drawing import SERIES, colour, style, to_svg
 from pipeline_lib.reports.language import Texts, in_all_languages
 
 _WIDTH_INCH, _HEIGHT_INCH = 7.2, 3.4
@@ -69,13 +69,13 @@ def update_losses(curves: pd.DataFrame, texts: Texts) -> str:
         figure = Figure(figsize=(_WIDTH_INCH, _HEIGHT_INCH), layout="constrained")
         axes = figure.subplots()
         for number, (side, of_side) in enumerate(curves.groupby("side", sort=False)):
-            line = {"color": colour(number), "linestyle": "-" if number < 6 else "--"}
+            drawn = {"color": colour(number), "linestyle": "-" if number < len(SERIES) else "--"}
             by_seed = of_side.groupby("seed")
             if len(by_seed) > 1:
                 for _, one in by_seed:
-                    axes.plot(one["update"], one["loss"], linewidth=0.5, alpha=0.35, **line)
+                    axes.plot(one["update"], one["loss"], linewidth=0.5, alpha=0.35, **drawn)  # type: ignore[arg-type]
             mean = of_side.groupby("update")["loss"].mean()
-            axes.plot(mean.index, mean, label=side, **line)
+            axes.plot(mean.index, mean, label=side, **drawn)  # type: ignore[arg-type]
         # A diverging run would flatten all others.
         axes.set_ylim(0, 1.15 * curves.groupby("side")["loss"].max().median())
         axes.set_xlabel(texts("plot.update"))

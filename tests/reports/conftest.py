@@ -13,6 +13,8 @@ from pipeline_lib.reports.content import BaselineResult, MemoryResult, ReportCon
 from tests.reports.made_up import (
     made_up_copying,
     made_up_corpus,
+    made_up_discrepancies,
+    made_up_distances,
     made_up_figures,
     made_up_leaps,
     made_up_loss_by_place,
@@ -84,6 +86,7 @@ def content(jig: GridNotes, tmp_path_factory: pytest.TempPathFactory) -> ReportC
     return ReportContent(
         corpus=made_up_corpus(),
         runs=runs,
+        detailed=tuple(names),
         baselines=baselines,
         with_memory=with_memory,
         reliability=made_up_reliability(results),
@@ -91,6 +94,8 @@ def content(jig: GridNotes, tmp_path_factory: pytest.TempPathFactory) -> ReportC
         metrics=made_up_metrics(names),
         leaps=made_up_leaps(names),
         copying=made_up_copying(names, jig, folder),
+        distances=made_up_distances(names),
+        discrepancies=made_up_discrepancies(names),
         samples=tuple(made_up_sample(folder, names[i], i, jig) for i in (0, 1)),
         parameters=PipelineConfig().model_dump(mode="json"),
         packages={"keras": "0.0.0", "numpy": "0.0.0", "music-pipeline": "0.1.0"},

@@ -17,8 +17,8 @@ import pytest
 from pipeline_lib.reports.content import ReportContent
 from pipeline_lib.reports.language import texts_in
 from pipeline_lib.reports.page import render_page
-from pipeline_lib.reports.plots import leap_distribution, loss_curves, piano_roll
-from tests.reports.made_up import made_up_leaps, made_up_metrics
+from pipeline_lib.reports.plots import leap_distribution, loss_curves, overlapped_areas, piano_roll
+from tests.reports.made_up import made_up_distances, made_up_leaps, made_up_metrics
 
 SCREENSHOTS = Path(__file__).parents[2] / "test-output"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -164,6 +164,25 @@ def test_figures_and_tables_are_numbered_in_their_order(html: str) -> None:
         numbers = re.findall(rf'<b><span lang="en">{kind} (\d+)\.</span>', html)
         assert numbers == [str(n) for n in range(1, len(numbers) + 1)]
         assert len(numbers) >= 5
+
+
+def test_the_references_stand_beside_every_run(content: ReportContent, html: str) -> None:
+    section = html.partition('<section id="closeness"')[2].partition("</section>")[0]
+    names = re.findall(r'<th scope="row"><span lang="en">([^<]+)</span>', section)
+    runs = [f"{run.name}, temperature 1" for run in content.runs]
+    assert names == ["other real pieces (train)", *runs, "n-gram samples, temperature 1"]
+    figures = re.findall(r'<td class="n">([^<]+)</td>', section)
+    assert figures[:3] == ["−0.0004", "0.620", "104"]
+    assert figures[-3:] == ["0.3120", "0.001", "32"]
+
+
+def test_areas_have_a_panel_for_each_metric_that_is_known(content: ReportContent) -> None:
+    names, texts = [run.name for run in content.runs], texts_in("en")
+    svg = overlapped_areas(made_up_distances(names, (0.5, 1.2)), texts)
+    assert ">Leap rate<" in svg
+    assert ">Polyphony<" not in svg
+    assert svg.count(">temperature<") == 4
+    assert "n-gram samples" in svg
 
 
 def test_plots_take_text_fonts_and_colours_from_the_page(content: ReportContent) -> None:
