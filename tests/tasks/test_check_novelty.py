@@ -19,6 +19,9 @@ from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tasks.check_novelty import check_novelty, read_copying
 from tasks.stages import stage
 
+# The key of a stage takes seconds: all code that it reaches is read.
+pytestmark = pytest.mark.slow
+
 STEPS_PER_QUARTER = 24
 N_TRAIN, N_VALID, N_TEST = 6, 10, 10
 N_GIVEN = 4
@@ -118,7 +121,6 @@ def test_a_planted_copy_is_flagged_and_its_source_found(store: ArtifactStore) ->
     assert new["transposed_notes"] <= baseline["match_notes"] < 12
 
 
-@pytest.mark.slow
 def test_a_planted_copy_is_reported_with_its_file(store: ArtifactStore, tmp_path: Path) -> None:
     tokens, pieces, samples = write_tokens(store), write_pieces(store), write_samples(store, 12)
     novelty = check_novelty(store, tokens, samples, 40, STEPS_PER_QUARTER)
@@ -137,7 +139,6 @@ def test_a_planted_copy_is_reported_with_its_file(store: ArtifactStore, tmp_path
     assert draft.path("copy.musicxml").read_text() == longest.sample.musicxml
 
 
-@pytest.mark.slow
 def test_the_same_held_out_pieces_stand_beside_all_runs_once(
     store: ArtifactStore, tmp_path: Path
 ) -> None:
