@@ -73,8 +73,9 @@ class Sequences:
 
     def runs(self) -> tuple[Sequences, IntArray]:
         """Each run of equal values once, and for each value its run's place."""
-        is_new = self.is_new()
-        return self.at(is_new), np.cumsum(is_new) - 1
+        first = np.flatnonzero(self.is_new())
+        run = np.repeat(np.arange(len(first)), np.diff(first, append=len(self.values)))
+        return self.at(first), run
 
     def by_piece(self) -> list[NDArray[Any]]:
         """The values of each piece."""
@@ -90,7 +91,7 @@ class Sequences:
 
     def reduced(self, function: np.ufunc) -> FloatArray:
         """Each piece's values put together, such as by `numpy.maximum`; NaN where it has none."""
-        result = np.full(self.n_pieces, np.nan)
+        result = np.full((self.n_pieces, *self.values.shape[1:]), np.nan)
         has_values = self.lengths > 0
         result[has_values] = function.reduceat(self.values, self.bounds[:-1][has_values])
         return result
@@ -167,7 +168,8 @@ class Pieces:
     @cached_property
     def end_step(self) -> IntArray:
         """Where each piece's last note ends, 0 without notes; shape (n_pieces,)."""
-        return np.nan_to_num(self.sequences(self.offset_step).reduced(np.maximum)).astype(np.int64)
+        last = self.sequences(self.offset_step)
+        return np.where(last.lengths > 0, last.reduced(np.maximum), 0).astype(np.int64)
 
     @cached_property
     def n_bars(self) -> IntArray:

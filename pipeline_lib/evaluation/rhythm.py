@@ -144,13 +144,13 @@ def groove_consistency(pieces: Pieces) -> FloatArray:
     """
     sixteenths = pieces.steps_per_bar * GROOVE_STEPS_PER_BEAT / pieces.steps_per_quarter
     n_positions = np.rint(sixteenths).astype(np.int64).clip(min=1)
-    bar, has_onset = _onset_patterns(pieces, n_positions)
+    bar, pattern = _onset_patterns(pieces, n_positions)
     n_bars = pieces.n_bars
     # Each bar is compared with the one before and with the one after; bars without onsets have no row.
     n_compared = (bar.values > 0).astype(np.int64) + (bar.values < n_bars[bar.piece] - 1)
-    n_onsets = bar.holding(has_onset.sum(axis=1) * n_compared).sum()
+    n_onsets = bar.holding(np.einsum("ij->i", pattern) * n_compared).sum()
     is_next_bar = (np.diff(bar.values) == 1) & (np.diff(bar.piece) == 0)
-    in_both = (has_onset[1:] & has_onset[:-1]).sum(axis=1) * is_next_bar
+    in_both = np.einsum("ij,ij->i", pattern[1:], pattern[:-1]) * is_next_bar
     differing = n_onsets - 2 * bar.at(slice(1, None)).holding(in_both).sum()
     return 1 - ratio(differing, n_positions * (n_bars - 1).clip(min=0))
 
@@ -170,9 +170,8 @@ def grooving_similarity(pieces: Pieces) -> FloatArray:
         A share. NaN with fewer than two bars.
     """
     n_positions = GROOVE_POSITIONS_PER_BAR
-    bar, has_onset = _onset_patterns(pieces, np.full(len(pieces), n_positions))
-    row, position = np.nonzero(has_onset)
-    n_with = count_table(bar.piece[row], position, (len(pieces), n_positions))
+    bar, pattern = _onset_patterns(pieces, np.full(len(pieces), n_positions))
+    n_with = bar.holding(pattern).reduced(np.add)
     n_bars = pieces.n_bars.astype(np.float64)
     # At a position, each bar with an onset differs from each bar without one.
     differing = (n_with * (n_bars[:, np.newaxis] - n_with)).sum(axis=1)
@@ -218,8 +217,8 @@ def polyphony(pieces: Pieces) -> FloatArray:
     return ratio(pieces.sequences(by_pitch).sum(), pieces.sequences(at_all).sum())
 
 
-def _onset_patterns(pieces: Pieces, n_positions: IntArray) -> tuple[Sequences, NDArray[np.bool_]]:
-    """Bars with onsets, and at which of so many positions they have one, shape (n_bars, n_positions)."""
+def _onset_patterns(pieces: Pieces, n_positions: IntArray) -> tuple[Sequences, NDArray[np.float32]]:
+    """Bars with onsets, and 1 at those of their positions that have one, shape (n_bars, n_positions)."""
     steps_per_bar = pieces.steps_per_bar[pieces.piece]
     per_bar = n_positions[pieces.piece]
     # Nearest integer to onset / steps_per_bar * n_positions, halves upwards, without floats.
@@ -228,9 +227,9 @@ def _onset_patterns(pieces: Pieces, n_positions: IntArray) -> tuple[Sequences, N
     bar_of_note, position_in_bar = np.divmod(position, per_bar)
     bar, row = pieces.sequences(bar_of_note).runs()
     width = n_positions.max(initial=1)
-    has_onset = np.zeros(len(bar.values) * width, np.bool_)
-    has_onset[row * width + position_in_bar] = True
-    return bar, has_onset.reshape(-1, width)
+    pattern = np.zeros(len(bar.values) * width, np.float32)
+    pattern[row * width + position_in_bar] = 1
+    return bar, pattern.reshape(-1, width)
 
 
 def _newly_covered(start: IntArray, end: IntArray, group: IntArray) -> IntArray:
