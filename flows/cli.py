@@ -377,6 +377,32 @@ def _parse_range(text: str) -> tuple[int, int]:
 
 
 @app.command
+def evaluate(
+    path: Annotated[Path, Parameter(help="Folder of MIDI or scores to measure.")],
+    *,
+    against: Annotated[
+        Path | None, Parameter(help="Folder of music to hold it against, such as the corpus.")
+    ] = None,
+    artifacts: Artifacts = DEFAULT_ARTIFACTS,
+    as_json: Json = False,
+) -> None:
+    """Measure any folder of music, this program's or another's, and how far it is from other music.
+
+    With --against: the distance of the two sets metric by metric and over all of them, whether differences are more
+    than chance, and the longest passages that both have. A piece that is there in several formats is measured once.
+    """
+    from flows.evaluation import evaluate_music
+    from flows.evaluation_summary import print_evaluation
+    from flows.terminal import make_console
+
+    evaluation = evaluate_music(path, against, artifacts)
+    if as_json:
+        _print_json(asdict(evaluation))
+    else:
+        print_evaluation(make_console(), evaluation)
+
+
+@app.command
 def status(*, artifacts: Artifacts = DEFAULT_ARTIFACTS, as_json: Json = False) -> None:
     """Show what the last run did: every stage, whether it ran or was cached, and why."""
     from flows.journal import load_journal

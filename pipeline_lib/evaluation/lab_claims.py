@@ -193,7 +193,7 @@ def _differ_in_form(lab: _Experiment) -> Iterator[Finding]:
         if short and long and len(lengths) > 1:
             yield _of_metric(lab, 5, "pitch_entropy", short, long)
             yield _of_metric(lab, 5, "bar_self_similarity", long, short)
-            yield _of_metric(lab, 5, "ngram_repetition", long, short)
+            yield _of_metric(lab, 5, "ngram_repetition_4", long, short)
 
 
 def _differ_in_temperature(lab: _Experiment) -> Iterator[Finding]:
@@ -205,7 +205,7 @@ def _differ_in_temperature(lab: _Experiment) -> Iterator[Finding]:
     if not len(cold) or len(cold) != len(hot):
         return
     for metric, low_is_higher in (
-        ("ngram_repetition", True),
+        ("ngram_repetition_4", True),
         ("pitch_entropy", False),
         ("leap_rate", False),
     ):

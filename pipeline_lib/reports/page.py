@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -76,7 +76,7 @@ def render_page(content: ReportContent) -> str:
         judgements=[{**vars(judged), "rows": finding_rows(judged)} for judged in content.claims],
         verdict_counts=in_all_languages(lambda texts: verdict_counts(content.claims, texts)),
         has_one_seed=len({run.seed for run in content.runs}) == 1,
-        has_batch_sizes=len({run.batch_size for run in content.runs}) > 1,
+        has_batch_sizes=_has_batch_sizes(content.runs),
         with_memory=_memory_rows(content),
         best_of_each_kind=[
             {"result": result, "name": in_all_languages(partial(model_name, result))}
@@ -97,6 +97,12 @@ def render_page(content: ReportContent) -> str:
         chinese_font=_data_url(FONT_PATH.read_bytes(), "font/ttf"),
         music_font=Markup(samples[0]["music_font"] if samples else ""),
     )
+
+
+def _has_batch_sizes(runs: Sequence[RunResult]) -> bool:
+    """Whether runs of one sequence length differ in their batch size."""
+    lengths = {run.seq_length for run in runs}
+    return len({(run.seq_length, run.batch_size) for run in runs}) > len(lengths)
 
 
 def _paragraphs(

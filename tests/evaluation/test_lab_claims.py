@@ -48,9 +48,9 @@ def as_claimed(config: RunConfig, temperature: float, metric: str) -> float:
         "note_density": -0.04,
         "pitch_entropy": -0.04,
         "bar_self_similarity": 0.04,
-        "ngram_repetition": 0.04,
+        "ngram_repetition_4": 0.04,
     }
-    by_temperature = {"ngram_repetition": -3.0, "pitch_entropy": 3.0, "leap_rate": 3.0}
+    by_temperature = {"ngram_repetition_4": -3.0, "pitch_entropy": 3.0, "leap_rate": 3.0}
     off = 0.0 if config.learning_rate >= 1e-3 else 2.0
     of_length = by_length.get(metric, 0.0) * config.seq_length
     return off + of_length + by_temperature.get(metric, 0.0) * (temperature - 1)

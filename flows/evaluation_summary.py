@@ -1,0 +1,76 @@
+"""What was found of a folder of music, as text on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from flows.evaluation import Evaluation, Folder
+
+_SIGNIFICANT_P = 0.05
+
+
+def print_evaluation(console: Console, evaluation: Evaluation) -> None:
+    """The metrics of a folder and, where it is held against another, how far apart they are."""
+    for folder in (evaluation.folder, evaluation.against):
+        if folder is not None:
+            console.print(_folder_line(folder), soft_wrap=True)
+    against = evaluation.against is not None
+    more = ("against", "overlap", "delta", "p") if against else ()
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("metric", "unit", "mean", "95 % interval", "n", *more):
+        table.add_column(name, justify="left" if name in ("metric", "unit") else "right")
+    for metric in evaluation.metrics:
+        row = [metric.metric.replace("_", " "), metric.unit, _figure(metric.mean)]
+        row += [_range(metric.low, metric.high), str(metric.n)]
+        if against:
+            other = f"{_figure(metric.against_mean)} ({_range(metric.against_low, metric.against_high)})"
+            row += [other, _figure(metric.overlapped_area, 2), _figure(metric.delta, 2)]
+            row.append(_figure(metric.p_holm))
+        table.add_row(*row)
+    console.print()
+    console.print(table)
+    if against:
+        _print_distance(console, evaluation)
+
+
+def _folder_line(folder: Folder) -> str:
+    line = f"{escape(folder.path)}: {folder.n_pieces:,} pieces"
+    if folder.n_rejected:
+        line += f", {folder.n_rejected:,} rejected"
+    if folder.n_other_formats:
+        line += f", {folder.n_other_formats:,} files left out that hold the same piece in another format"
+    return line
+
+
+def _print_distance(console: Console, evaluation: Evaluation) -> None:
+    n_apart = sum(m.p_holm is not None and m.p_holm < _SIGNIFICANT_P for m in evaluation.metrics)
+    console.print(
+        f"\nOver all metrics the two are {_figure(evaluation.mmd_squared)} apart (MMD², 0 if alike; "
+        f"p {_figure(evaluation.mmd_p)}); {n_apart} of {len(evaluation.metrics)} metrics differ by more than "
+        "chance (p < 0.05 after Holm).",
+        soft_wrap=True,
+    )
+    console.print(
+        f"Of the 8-grams of a piece, {_figure(evaluation.copy_rate, 2)} are in the other folder on average.",
+        soft_wrap=True,
+    )
+    for match in evaluation.matches:
+        console.print(
+            f"Shared passage: {match.n_notes} notes of {match.path} are in {match.source}, "
+            f"{match.semitones:+d} semitones",
+            soft_wrap=True,
+            markup=False,
+        )
+
+
+def _figure(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _range(low: float | None, high: float | None) -> str:
+    return "–" if low is None else f"{_figure(low)} … {_figure(high)}"
