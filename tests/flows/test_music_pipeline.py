@@ -47,7 +47,7 @@ def run(
 
 
 def plan(corpus: Path, artifacts: Path, **settings: object) -> dict[str, PlannedCall]:
-    calls = plan_flow(str(corpus), "tiny", {**TINY, **settings}, artifacts)
+    calls = plan_flow(str(corpus), "tiny", None, {**TINY, **settings}, artifacts)
     return {call.stage: call for call in calls}
 
 
