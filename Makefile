@@ -15,8 +15,9 @@ export MPLBACKEND := Agg
 run: .venv/installed  ## From the bundled corpus to the report, at most ten minutes on two cores
 	@$(BIN)/music-pipeline run $(ARGS)
 
-test: .venv/installed  ## All tests, slow ones too
-	@$(BIN)/pytest
+test: .venv/installed  ## All tests, slow ones too: two at a time, then one by one those that watch the clock
+	@$(BIN)/pytest -m "not alone" --numprocesses 2 --dist loadfile; together=$$?; \
+		$(BIN)/pytest -m alone && exit $$together
 
 fast: .venv/installed  ## Without the slow tests, two at a time: about a minute
 	@$(BIN)/pytest -m "not slow" --numprocesses 2 --dist loadfile

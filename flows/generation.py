@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 
 from flows.finished_runs import FinishedRun, find_run
 from flows.running import LOG_NAME
+from flows.sample_writers import Job, SampleWriters
 from flows.terminal import ProgressDisplay, quiet_output
 from pipeline_lib.config import ComposeConfig, GenerateConfig, ParseConfig, PromptConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.generation.rendering import Format
 from pipeline_lib.generation.samples import Sample, sample_table
-from pipeline_lib.reports.audio import available_backend
 from pipeline_lib.tokens.prompt_sources import choose, read_prompt
 from pipeline_lib.tokens.prompts import Prompt
-from tasks.generate import EXPLANATIONS_NAME, SAMPLES_NAME, write_sample
+from tasks.generate import EXPLANATIONS_NAME, SAMPLES_NAME
 from tasks.progress import add_listener, report, reporter
 
 if TYPE_CHECKING:
@@ -99,14 +99,18 @@ def generate_music(
     given = read_prompt(prompt, ParseConfig(), found.selection, found.tokens)
     prompts = choose(prompt, given, found.corpus, config.n_samples)
     _make_folder(out)
-    with quiet_output(artifacts / LOG_NAME) as console, ProgressDisplay(console) as display:
+    with (
+        quiet_output(artifacts / LOG_NAME) as console,
+        ProgressDisplay(console) as display,
+        SampleWriters(formats, config.n_samples) as writers,
+    ):
         stop_listening = add_listener(display)
         try:
             with display.waiting("load the network"):
                 from pipeline_lib.models.saved import load_network
 
                 network, _ = load_network(found.folder)
-            writer = _Writer(found, network, out, formats)
+            writer = _Writer(found, network, out, writers)
             for settings in config.grid:
                 writer.write(prompts, settings)
             return NewMusic(found.name, str(out), writer.finished())
@@ -135,10 +139,10 @@ class _Writer:
     """Composes and writes, one temperature after another."""
 
     def __init__(
-        self, run: FinishedRun, network: Network, out: Path, formats: Sequence[Format]
+        self, run: FinishedRun, network: Network, out: Path, writers: SampleWriters
     ) -> None:
         self._run, self._network = run, network
-        self._out, self._formats = out, formats
+        self._out, self._writers = out, writers
         self._written: list[WrittenSample] = []
         self._samples: list[pa.Table] = []
         self._explanations: list[pa.Table] = []
@@ -155,19 +159,13 @@ class _Writer:
             self._network, vocabulary, prompts, config, steps, reporter(f"compose, {label}")
         )
         explained = explain(self._network, vocabulary, samples, steps)
-        for n, sample in enumerate(samples):
-            write_sample(
-                self._out / sample.name,
-                self._formats,
-                sample,
-                explained,
-                run.name,
-                config,
-                steps,
-                available_backend(),
-            )
-            self._written.append(_described(sample, explained, steps))
-            report(f"write, {label}", n + 1, len(samples))
+        jobs = [
+            Job(self._out / sample.name, sample, explained, run.name, config, steps)
+            for sample in samples
+        ]
+        for n, _ in enumerate(self._writers.write(jobs), start=1):
+            report(f"write, {label}", n, len(samples))
+        self._written += [_described(sample, explained, steps) for sample in samples]
         self._samples.append(sample_table(samples, run.name, config))
         self._explanations.append(explained)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,11 +15,13 @@ from pipeline_lib.config import ComposeConfig, GenerateConfig
 from pipeline_lib.generation.rendering import Format, render
 from pipeline_lib.generation.samples import Sample, sample_row, sample_table
 from pipeline_lib.reports.audio import Backend
-from pipeline_lib.reports.piano_roll import Surprise
 from pipeline_lib.tokens.prompts import prompts_from_table
 from tasks.encode import load_corpus
 from tasks.progress import report, reporter
 from tasks.stages import stage
+
+if TYPE_CHECKING:
+    from pipeline_lib.reports.piano_roll import Surprise
 
 SAMPLES_NAME, EXPLANATIONS_NAME = "samples.parquet", "explanations.parquet"
 _FORMATS: tuple[Format, ...] = ("mid", "musicxml", "abc", "mp3", "png")
@@ -105,7 +108,7 @@ def write_sample(
         title=f"{run}, temperature {sample.temperature:g}, sample {sample.number + 1}",
         audio_backend=audio_backend,
         prompt_end_step=sample.prompt_end_step(steps_per_quarter),
-        surprise=_surprise(explained.filter(pc.field("sample") == sample.number)),
+        surprise=_surprise(explained, sample) if "png" in formats else None,
     )
     manifest = sample_row(sample, run, config)
     if sound is not None:
@@ -114,6 +117,9 @@ def write_sample(
     stem.with_name(f"{stem.name}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _surprise(explained: pa.Table) -> Surprise:
+def _surprise(explained: pa.Table, sample: Sample) -> Surprise:
+    from pipeline_lib.reports.piano_roll import Surprise
+
+    of_sample = explained.filter(pc.field("sample") == sample.number)
     columns = ("onset_step", "duration_step", "surprise_bit", "entropy_bit")
-    return Surprise(*(explained[name].to_numpy() for name in columns))
+    return Surprise(*(of_sample[name].to_numpy() for name in columns))

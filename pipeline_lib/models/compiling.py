@@ -23,7 +23,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
         case "tensorflow":
             import tensorflow as tf
 
-            return tf.function(function, jit_compile=True)
+            # Without AutoGraph: nothing here depends on it, and to translate the functions takes longer than XLA.
+            return tf.function(function, jit_compile=True, autograph=False)
         case "jax":
             import jax
 

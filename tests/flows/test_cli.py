@@ -30,6 +30,7 @@ def call(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_comes_in_well_under_a_second(command: str) -> None:
     seconds = []
@@ -140,7 +141,8 @@ def test_a_plan_writes_nothing(tmp_path: Path) -> None:
 def training(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A run that has begun to train and would for long, with its server, as started in a terminal."""
     corpus = write_walks(tmp_path / "walks")
-    settings = ("train.max_epochs=200", "train.patience=200", "tokens.min_count=1")
+    long = ("train.max_epochs=200", "train.patience=200")
+    settings = (*long, "tokens.min_count=1", "ingest.n_shards=2")
     arguments = [part for setting in settings for part in ("--set", setting)]
     process = subprocess.Popen(
         [str(COMMAND), "run", "--preset", "tiny", "--corpus", str(corpus), *arguments],
@@ -175,6 +177,7 @@ def wait_for_training(process: subprocess.Popen[str], artifacts: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.integration
 def test_ctrl_c_stops_training_soon(training: subprocess.Popen[str]) -> None:
     time.sleep(3)  # into TensorFlow, or past it
@@ -187,6 +190,7 @@ def test_ctrl_c_stops_training_soon(training: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.integration
 def test_a_second_ctrl_c_ends_it_at_once(training: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 20

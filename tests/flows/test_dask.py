@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from flows import runners
 from flows.journal import Journal, load_journal
 from flows.runners import make_runner
 from pipeline_lib.artifacts import ArtifactStore
@@ -25,7 +26,7 @@ pytestmark = [
 ]
 
 N_FILES = 60
-SETTINGS = {"ingest.n_shards": 12}
+SETTINGS = {"ingest.n_shards": 6}
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,14 @@ def tunes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def here(
+    tunes: Path, tmp_path_factory: pytest.TempPathFactory, prefect_server: None
+) -> dict[str, str]:
+    """What this machine computes."""
+    return outcome(ingest(tunes, tmp_path_factory.mktemp("here"), workers=2))
+
+
 def ingest(tunes: Path, artifacts: Path, **machines: object) -> Journal:
     from flows.music_pipeline import ingest_corpus
 
@@ -61,23 +70,21 @@ def outcome(journal: Journal) -> dict[str, str]:
 
 
 def test_a_cluster_computes_what_this_machine_does(
-    prefect_server: None, cluster: Any, tunes: Path, tmp_path: Path
+    here: dict[str, str], cluster: Any, tunes: Path, tmp_path: Path
 ) -> None:
-    there = ingest(tunes, tmp_path / "there", dask_address=cluster.scheduler_address)
-    here = ingest(tunes, tmp_path / "here", workers=2)
-    assert outcome(there) == outcome(here)
-    again = ingest(tunes, tmp_path / "there", dask_address=cluster.scheduler_address)
+    there = ingest(tunes, tmp_path, dask_address=cluster.scheduler_address)
+    assert outcome(there) == here
+    again = ingest(tunes, tmp_path, dask_address=cluster.scheduler_address)
     assert {entry.state for entry in again.stages} == {"cached"}
 
 
 def test_a_killed_worker_costs_a_retry_and_not_the_run(
-    prefect_server: None, cluster: Any, tunes: Path, tmp_path: Path
+    here: dict[str, str], cluster: Any, tunes: Path, tmp_path: Path
 ) -> None:
-    artifacts = tmp_path / "artifacts"
     killed: list[int] = []
 
     def kill_when_the_first_shard_is_there() -> None:
-        while not list(artifacts.glob("notes/*/manifest.json")):
+        while not list(tmp_path.glob("notes/*/manifest.json")):
             time.sleep(0.01)
         pid = next(iter(cluster.workers.values())).pid
         os.kill(pid, signal.SIGKILL)
@@ -85,14 +92,15 @@ def test_a_killed_worker_costs_a_retry_and_not_the_run(
 
     killer = threading.Thread(target=kill_when_the_first_shard_is_there, daemon=True)
     killer.start()
-    journal = ingest(tunes, artifacts, dask_address=cluster.scheduler_address)
+    journal = ingest(tunes, tmp_path, dask_address=cluster.scheduler_address)
     killer.join(timeout=1)
     assert killed
     assert journal.state == "completed"
-    assert outcome(journal) == outcome(ingest(tunes, tmp_path / "here", workers=2))
+    assert outcome(journal) == here
 
 
-def test_a_cluster_that_is_not_there() -> None:
+def test_a_cluster_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runners, "_CONNECT_SEC", 1)
     with pytest.raises(ConfigError, match="no Dask scheduler answers"):
         make_runner(None, "tcp://127.0.0.1:9")
 

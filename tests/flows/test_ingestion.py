@@ -23,7 +23,7 @@ COMMAND = Path(sys.executable).with_name("music-pipeline")
 
 def ingest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(COMMAND), "ingest", "corpus", "--json", *arguments],
+        [str(COMMAND), "ingest", "corpus", "--json", "--set", "ingest.n_shards=4", *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -82,6 +82,7 @@ def test_waiting_for_ever_is_ended_by_the_clock() -> None:
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.alone
 def test_a_file_that_is_marked_again_has_its_time_anew() -> None:
     # One second by the clock from mark to mark; two in all.
     assert run_isolated(hostile.mark_slowly, Limits(0.1, 2048), 8, 0.25) == 8

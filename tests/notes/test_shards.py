@@ -297,6 +297,7 @@ def test_a_process_that_is_lost_before_it_reads_is_no_files_fault(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_book_of_many_tunes_has_time_for_each(tmp_path: Path) -> None:
     """Real processes: the book takes several times what a file may take, none of its tunes does."""
     tune = "X:{n}\nT:T\nM:2/4\nL:1/8\nK:C\n{bars}\n\n"
