@@ -162,6 +162,7 @@ def _read(path: Path) -> _Music:
         store = ArtifactStore(Path(scratch))
         snapshot = take_snapshot(store, path, keep_index=False)
         chosen = _one_format_each(snapshot)
+        path_of = {file.sha256: file.shown_path for file in reversed(chosen.files)}
         pieces: dict[str, GridNotes] = {}
         n_rejected = sum(file.sha256 is None for file in chosen.files)
         for bucket in chosen.buckets(1):
@@ -171,6 +172,7 @@ def _read(path: Path) -> _Music:
             of_piece = {row["piece_id"]: row for row in rows}
             for piece_id, notes, _ in pieces_of_shard(store, shard):
                 row = of_piece[piece_id]
+                row["path"] = path_of[row["sha256"]]
                 pieces[piece_path(row)] = quantise_notes(
                     notes.take(~notes.is_drum),
                     TokenConfig().steps_per_quarter,
