@@ -69,7 +69,7 @@ def test_ngram_samples_lie_further_from_the_corpus_than_other_real_pieces(
     # Melodies have one voice: what polyphony they have is a few slips.
     assert ceiling.drop("polyphony").min() > 0.85
     assert (control < ceiling - 0.1).sum() >= 6
-    assert control["ngram_repetition"] < 0.5
+    assert control["ngram_repetition_4"] < 0.5
     assert discrepancy(other, corpus, seed=0).p > 0.05
     apart = discrepancy(imitated, corpus, seed=0)
     assert apart.p < 0.002
