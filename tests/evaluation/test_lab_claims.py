@@ -21,7 +21,7 @@ N_UPDATES = 2_500
 
 def exponential(config: RunConfig, n_updates: int = N_UPDATES) -> np.ndarray:
     """Falls from 5 to 1: faster with a higher rate and a longer window, and with noise that grows with the rate."""
-    pace = 250 if config.learning_rate >= 5e-3 else 0.02 / config.learning_rate
+    pace = 250 if config.learning_rate >= 5e-3 else 0.5 / config.learning_rate
     pace *= 100 / config.seq_length
     noise = np.random.default_rng(config.seed).normal(0, 3 * config.learning_rate, n_updates)
     return 1 + 4 * np.exp(-np.arange(n_updates) / pace) + noise
