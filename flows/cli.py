@@ -5,6 +5,7 @@ Each command imports what it needs when it is called: ``--help`` must not wait f
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import logging
@@ -490,6 +491,8 @@ def _print_json(value: Any) -> None:
 def main() -> None:
     """Run the command; a `PipelineError` ends it with one clear message and exit status 1."""
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
+    # All goes with the process: to look through it would take another second after TensorFlow.
+    atexit.register(gc.freeze)
     try:
         app()
     except PipelineError as error:
