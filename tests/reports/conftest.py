@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 
 from pipeline_lib.config import PipelineConfig
 from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.reports import page
 from pipeline_lib.reports.content import BaselineResult, MemoryResult, ReportContent
 from tests.reports.made_up import (
     made_up_copying,
@@ -60,6 +63,12 @@ def jig(make_melody: MakeMelody) -> GridNotes:
             line.append((G_MAJOR[degree], duration))
     line += [(67, 36), (67, 36)]
     return make_melody(line, time_signature="6/8", tempo_qpm=150.0, key_signature="G major")
+
+
+@pytest.fixture
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages come without their plots, which take seconds."""
+    monkeypatch.setattr(page, "_figures", lambda content: defaultdict(Markup))
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,7 @@ def test_each_temperature_has_a_panel(content: ReportContent) -> None:
     assert "temperature" not in copy_rates(copied, ENGLISH)
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("no_plots")
 def test_without_a_match_no_score_is_shown(content: ReportContent) -> None:
     nothing = replace(content, samples=(), copying=replace(content.copying, longest=None))
     page = render_page(nothing)

@@ -73,7 +73,7 @@ def test_models_with_memory_have_rows_and_the_best_row_is_marked(html: str) -> N
     assert ">3.32<" in ngram
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("no_plots")
 def test_unequal_targets_are_pointed_out(content: ReportContent, html: str) -> None:
     warning = texts_in("en")("results.unequal", fewest="1", most="41,802")
     assert warning not in html
@@ -82,7 +82,7 @@ def test_unequal_targets_are_pointed_out(content: ReportContent, html: str) -> N
     assert warning in render_page(unequal)
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("no_plots")
 def test_many_unknown_tokens_are_pointed_out(content: ReportContent, html: str) -> None:
     assert 'class="warning"' not in html
     corpus = replace(content.corpus, unknown_share=0.123)
@@ -117,7 +117,7 @@ def test_a_report_of_next_to_nothing(content: ReportContent) -> None:
     assert "nan" not in re.sub(r"data:[^)\"]+", "", html).lower().split("<main>")[1]
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("no_plots")
 def test_several_temperatures_are_columns_of_their_run(content: ReportContent, html: str) -> None:
     assert "colspan" not in html[html.index('<table class="metrics"') :].split("</thead>")[0]
     names = [run.name for run in content.runs]
