@@ -124,7 +124,7 @@ class Matches:
     start
         Which note of the piece it begins with, from 0.
     source
-        Which piece of the corpus has it; the first of several.
+        Which piece of the corpus has it; the first of several, or of those that are the same piece throughout.
     source_start
         Which note it begins with there.
     semitones
@@ -150,17 +150,38 @@ def longest_matches(lines: Lines, corpus: Lines, likeness: Likeness) -> Matches:
     -------
     Matches
     """
-    n_notes, at, corpus_at = np.zeros((3, len(lines.names)), np.int64)
-    for shared in shared_passages(lines, corpus, likeness):
-        pieces, firsts = np.unique(lines.piece[shared.at], return_index=True)
-        n_notes[pieces] = shared.n_notes
-        at[pieces] = shared.at[firsts]
-        corpus_at[pieces] = shared.first_at[shared.node[firsts]]
+    n_notes, start, corpus_at = np.zeros((3, len(lines.names)), np.int64)
+    # Level by level, a copy of a long piece would take as many levels as it has notes.
+    copied = _whole_copies(lines, corpus, likeness)
+    is_copy = copied >= 0
+    n_notes[is_copy] = lines.lengths[is_copy]
+    corpus_at[is_copy] = corpus.starts[copied[is_copy]]
+    others = np.flatnonzero(~is_copy)
+    sought = lines.of(others)
+    for shared in shared_passages(sought, corpus, likeness):
+        pieces, firsts = np.unique(sought.piece[shared.at], return_index=True)
+        n_notes[others[pieces]] = shared.n_notes
+        start[others[pieces]] = shared.at[firsts] - sought.starts[pieces]
+        corpus_at[others[pieces]] = shared.first_at[shared.node[firsts]]
     is_match = n_notes > 0
-    start, source, source_start, semitones = np.zeros((4, len(lines.names)), np.int64)
-    start[is_match] = (at - lines.starts[:-1])[is_match]
-    at, corpus_at = at[is_match], corpus_at[is_match]
+    source, source_start, semitones = np.zeros((3, len(lines.names)), np.int64)
+    at, corpus_at = (lines.starts[:-1] + start)[is_match], corpus_at[is_match]
     source[is_match] = corpus.piece[corpus_at]
     source_start[is_match] = corpus_at - corpus.starts[corpus.piece[corpus_at]]
     semitones[is_match] = lines.pitch[at] - corpus.pitch[corpus_at]
     return Matches(n_notes, start, source, source_start, semitones)
+
+
+def _whole_copies(lines: Lines, corpus: Lines, likeness: Likeness) -> IntArray:
+    """The first piece of the corpus that each piece is the same as from beginning to end; −1 for none."""
+    known: dict[bytes, int] = {}
+    for number, text in enumerate(_texts(corpus, likeness)):
+        known.setdefault(text, number)
+    return np.array([known.get(text, -1) if text else -1 for text in _texts(lines, likeness)], int)
+
+
+def _texts(lines: Lines, likeness: Likeness) -> Iterator[bytes]:
+    """Each piece as a passage; the same text for the same passage."""
+    first, following = lines.spelled(likeness)
+    for start, stop in itertools.pairwise(lines.starts.tolist()):
+        yield first[start : start + 1].tobytes() + following[start + 1 : stop].tobytes()

@@ -70,6 +70,18 @@ class Lines:
         """Which piece each note is of, shape (n_notes,)."""
         return np.repeat(np.arange(len(self.names)), self.lengths)
 
+    def of(self, pieces: IntArray) -> Lines:
+        """The lines of some pieces, given by their numbers, ascending."""
+        is_wanted = np.zeros(len(self.names), bool)
+        is_wanted[pieces] = True
+        notes = is_wanted[self.piece]
+        return Lines(
+            names=[self.names[number] for number in pieces],
+            starts=np.append(0, np.cumsum(self.lengths[pieces])),
+            pitch=self.pitch[notes],
+            duration_step=self.duration_step[notes],
+        )
+
     def spelled(self, likeness: Likeness) -> tuple[IntArray, IntArray]:
         """Each note as a number: where it begins a passage, and where it goes on with one.
 
