@@ -360,4 +360,5 @@ def lab_curves(runs: Sequence[LabRun]) -> pd.DataFrame:
         if side
         for run in side.runs
     ]
-    return pd.concat(frames, ignore_index=True)
+    nothing = pd.DataFrame({"side": [], "seed": [], "update": [], "loss": []})
+    return pd.concat(frames, ignore_index=True) if frames else nothing

@@ -136,7 +136,7 @@ def _figures(content: ReportContent) -> dict[str, Markup]:
         "copied": drawn(lambda texts: plots.copy_rates(content.copying.copied, texts)),
         **(
             {"updates": drawn(lambda texts: update_losses(content.curves, texts))}
-            if content.claims
+            if len(content.curves)
             else {}
         ),
     }
