@@ -200,10 +200,12 @@ def _differ_in_temperature(lab: _Experiment) -> Iterator[Finding]:
     """Claim 6: the same prompts continued by v1, v2 and v3 at the lowest and the highest temperature."""
     sides = (lab.v1, lab.side(100, LOW_RATE), lab.side(50, LOW_RATE))
     runs = [run for side in sides if side for run in side.runs]
+    if not runs:
+        return
     cold, hot = (_at(runs, temperature) for temperature in (TEMPERATURES[0], TEMPERATURES[-1]))
-    names = (f"T {TEMPERATURES[0]:g}", f"T {TEMPERATURES[-1]:g}")
     if not len(cold) or len(cold) != len(hot):
         return
+    names = (f"T {TEMPERATURES[0]:g}", f"T {TEMPERATURES[-1]:g}")
     for metric, low_is_higher in (
         ("ngram_repetition_4", True),
         ("pitch_entropy", False),

@@ -160,3 +160,11 @@ def test_curves_are_named_by_what_they_are() -> None:
     curves = lab_curves(runs)
     assert list(curves["side"].unique()) == ["v1", "v2", "v3"]
     assert curves["update"].max() == N_UPDATES
+
+
+def test_an_experiment_without_these_runs_cannot_tell() -> None:
+    config = build_config("tiny").runs[0]
+    runs = [LabRun(config, exponential(config), music(config, as_nothing))]
+    corpus = music(config, as_nothing)
+    assert {j.verdict for j in judge_claims(runs, corpus, seed=0)} == {"cannot_tell"}
+    assert lab_curves(runs).empty
