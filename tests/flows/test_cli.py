@@ -21,7 +21,7 @@ from pipeline_lib.artifacts import ArtifactStore
 from tests.flows.conftest import N_TUNES, write_tune
 
 COMMAND = Path(sys.executable).with_name("music-pipeline")
-COMMANDS = ("run", "ingest", "generate", "plan", "status", "inspect", "doctor")
+COMMANDS = ("run", "ingest", "generate", "evaluate", "plan", "status", "inspect", "doctor")
 
 
 def call(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
