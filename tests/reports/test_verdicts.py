@@ -1,0 +1,110 @@
+"""The lab report's claims on the page, from judgements that are made up."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from pipeline_lib.evaluation.claims import Finding, Judgement
+from pipeline_lib.evaluation.comparison import Comparison
+from pipeline_lib.reports.content import ReportContent
+from pipeline_lib.reports.language import texts_in
+from pipeline_lib.reports.page import render_page
+from pipeline_lib.reports.verdicts import finding_rows, update_losses, verdict_counts
+
+COMPARED = Comparison(
+    mean_a=2.71828,
+    mean_b=1.0,
+    difference=1.71828,
+    low=-0.5,
+    high=3.25,
+    delta=0.4,
+    p=0.0002,
+    n_a=240,
+    n_b=238,
+    n_groups_a=5,
+    n_groups_b=5,
+    agreeing_groups=4,
+    shared_groups=5,
+)
+FINDING = Finding(
+    4, "ioi_entropy", "v3", "v2", True, COMPARED, spread=1.0, p_holm=0.0004, outcome="as_claimed"
+)
+PLATEAU = Finding(
+    1,
+    "plateau",
+    "v1",
+    "",
+    True,
+    replace(COMPARED, mean_a=1_250.0, mean_b=1_000, difference=250.0, low=150, high=400, n_a=5),
+    outcome="as_claimed",
+)
+CURVES = pd.DataFrame(
+    {
+        "side": ["v1"] * 4 + ["v2"] * 2,
+        "seed": [0, 0, 1, 1, 0, 0],
+        "update": [50, 100] * 3,
+        "loss": [3.0, 2.0, 3.2, 2.2, 4.0, 3.9],
+    }
+)
+
+
+def judgements() -> tuple[Judgement, ...]:
+    found = {1: (PLATEAU,), 4: (FINDING, replace(FINDING, decides=False))}
+    verdicts = {1: "supported", 4: "not_supported"}
+    return tuple(
+        Judgement(claim, verdicts.get(claim, "cannot_tell"), found.get(claim, ()))  # type: ignore[arg-type]
+        for claim in range(1, 8)
+    )
+
+
+def test_a_row_has_both_sides_the_interval_and_the_sample_size() -> None:
+    (row,) = finding_rows(Judgement(4, "supported", (FINDING,)))
+    assert (row.a, row.b) == ("v3: 2.718", "v2: 1.000")
+    assert row.difference == "1.718"
+    assert row.interval == "−0.500 … 3.250"
+    assert row.p == "< 0.001"
+    assert "240 and 238; 4 of 5 groups agree" in row.sample_size
+    assert "Inter-onset entropy" in row.measure
+    assert "与结论一致" in row.outcome
+
+
+def test_a_plateau_has_the_interval_of_the_update_and_no_p() -> None:
+    (row,) = finding_rows(Judgement(1, "supported", (PLATEAU,)))
+    assert (row.a, row.b, row.difference, row.p) == ("v1: 1,250", "", "", "")
+    assert row.interval == "1,150 … 1,400"
+    assert "5 trainings" in row.sample_size
+
+
+def test_claims_are_counted_by_verdict() -> None:
+    assert verdict_counts(judgements(), texts_in("en")) == (
+        "1 of the seven claims supported (1). 1 not supported (4). "
+        "5 not to be told from these runs (2, 3, 5, 6, 7)."
+    )
+
+
+def test_curves_have_a_line_for_each_side() -> None:
+    svg = update_losses(CURVES, texts_in("en"))
+    assert ">v1<" in svg
+    assert ">v2<" in svg
+
+
+@pytest.mark.slow
+def test_every_claim_has_its_verdict_on_the_page(content: ReportContent) -> None:
+    html = render_page(replace(content, claims=judgements(), curves=CURVES, samples=()))
+    section = html.partition('<section id="claims"')[2].partition("</section>")[0]
+    verdicts = re.findall(r'<b class="verdict"><span lang="en">([^<]+)<', section)
+    assert verdicts == ["Supported", *["Cannot tell"] * 2, "Not supported", *["Cannot tell"] * 3]
+    assert section.count("This experiment has no runs that the claim could be judged by.") == 5
+    assert section.count("does not decide") == 1
+    assert "trained with one seed" in section
+
+
+@pytest.mark.slow
+def test_without_claims_there_is_no_such_section(content: ReportContent) -> None:
+    html = render_page(replace(content, samples=()))
+    assert 'id="claims"' not in html
+    assert "#claims" not in html
