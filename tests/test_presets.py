@@ -51,6 +51,53 @@ def test_the_grid_has_every_combination_once() -> None:
     assert "lstm3x128-L25-lr0.01-s1" in names
 
 
+def test_points_take_the_place_of_the_grid() -> None:
+    points = [
+        {"seq_length": 25, "learning_rate": 0.1},
+        {"seq_length": 50, "learning_rate": 0.2, "batch_size": 4, "seeds": [7]},
+    ]
+    config = build_config("quick", {"points": points, "train.seeds": [0, 1]})
+    assert [run.name for run in config.runs] == [
+        "lstm3x128-L25-lr0.1-s0",
+        "lstm3x128-L25-lr0.1-s1",
+        "lstm3x128-L50-b4-lr0.2-s7",
+    ]
+    assert [run.n_windows for run in config.runs] == [800 // 25, 800 // 25, 4]
+    assert config.detailed_runs == ("lstm3x128-L25-lr0.1-s0", "lstm3x128-L50-b4-lr0.2-s7")
+
+
+def test_a_point_needs_windows_of_its_length() -> None:
+    points = [{"seq_length": 30, "learning_rate": 0.1}]
+    with pytest.raises(ConfigError, match=r"seq_length of 30, which windows\.seq_lengths lacks"):
+        build_config("quick", {"points": points})
+
+
+def test_of_several_seeds_the_first_is_shown_and_only_so_many_networks() -> None:
+    settings = {"train.seeds": [3, 4], "train.learning_rates": [0.1, 0.2], "report.n_detailed": 2}
+    config = build_config("quick", settings)
+    assert config.detailed_runs == ("lstm3x128-L25-lr0.1-s3", "lstm3x128-L50-lr0.1-s3")
+
+
+@pytest.mark.parametrize(
+    ("preset", "scale", "problem"),
+    [
+        ("quick", "small", "preset quick has no scale, but 'small' is given"),
+        ("lab-report", "huge", "unknown scale 'huge'"),
+    ],
+)
+def test_a_scale_belongs_to_the_lab_report(preset: PresetName, scale: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        build_config(preset, scale=scale)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scale", ["small", "original", "full"])
+def test_the_command_of_a_lab_report_names_its_scale(scale: str) -> None:
+    config = build_config("lab-report", {"train.seeds": [1]}, scale)  # type: ignore[arg-type]
+    words = shlex.split(as_command("mine", config))
+    assert words[4:8] == ["--preset", "lab-report", "--scale", scale]
+    assert words[8:] == ["--set", "train.seeds=[1]"]
+
+
 def test_runs_that_differ_have_names_that_differ() -> None:
     models = [{}, {"dropout": 0.5}, {"embedding_size": 64}, {"token_input": "one_hot"}]
     names = {run.name for run in build_config("quick", {"models": models}).runs}

@@ -138,6 +138,28 @@ def test_stopping_early_keeps_the_best_epochs_weights(tmp_path: Path) -> None:
     assert again.mean_nat() == pytest.approx(min(losses), rel=1e-6)
 
 
+@pytest.mark.slow
+def test_the_last_weights_can_be_kept_and_nothing_stop_early(tmp_path: Path) -> None:
+    # Of chance the more is learnt by heart, the worse what follows is predicted.
+    chance = np.random.default_rng(0).integers(3, VOCAB_SIZE, 8 * 9).astype(np.int32)
+    spans = np.array([[9 * n, 9] for n in range(8)])
+    windows = [WindowIndex.of(of_split, SEQ_LENGTH, 1) for of_split in (spans[:4], spans[4:])]
+    data = training_data(
+        chance,
+        train_spans=spans[:4],
+        valid_spans=spans[4:],
+        train_windows=windows[0],
+        valid_windows=windows[1],
+    )
+    settings = {"learning_rate": 0.05, "max_epochs": 30, "batch_tokens": 16, "patience": None}
+    trained = train(tmp_path, data, kept_weights="last", **settings)
+    losses = trained.history.column("valid_loss").to_pylist()
+    assert trained.kept_epoch == len(losses) == 30
+    assert min(losses) < losses[-1] - 1
+    again = HeldOutLoss(trained.network, run_config(), chance, windows[1], spans[4:])
+    assert again.mean_nat() == pytest.approx(losses[-1], rel=1e-5)
+
+
 def test_a_finished_training_leaves_no_checkpoint(tmp_path: Path) -> None:
     train(tmp_path)
     assert list(tmp_path.iterdir()) == []
