@@ -134,13 +134,10 @@ def _figures(content: ReportContent) -> dict[str, Markup]:
         "metrics": drawn(lambda texts: plots.metric_intervals(content.metrics, texts)),
         "leaps": drawn(lambda texts: plots.leap_distribution(content.leaps, texts)),
         "copied": drawn(lambda texts: plots.copy_rates(content.copying.copied, texts)),
-        **(
-            {"updates": drawn(lambda texts: update_losses(content.curves, texts))}
-            if len(content.curves)
-            else {}
-        ),
     }
-    if len(content.distances):
+    if len(content.curves):
+        figures["updates"] = drawn(lambda texts: update_losses(content.curves, texts))
+    if content.distances["overlapped_area"].notna().any():
         figures["areas"] = drawn(lambda texts: plots.overlapped_areas(content.distances, texts))
     return figures
 

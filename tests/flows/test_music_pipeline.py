@@ -145,6 +145,7 @@ def test_an_edited_file_runs_its_shard_and_what_depends_on_it(
     }
     assert set(running["run-if-changed"]) == dependents | {
         "evaluate",
+        "measure_distance",
         "check_novelty",
         "write_report",
     }
@@ -156,7 +157,11 @@ def test_another_temperature_touches_nothing_before_generation(
     calls = plan(corpus, artifacts, **{"generate.temperatures": [0.5]})
     running = would_run(calls)
     assert Counter(running["run"]) == {"generate": 3, "write_report": 1}
-    assert Counter(running["run-if-changed"]) == {"evaluate": 3, "check_novelty": 2}
+    assert Counter(running["run-if-changed"]) == {
+        "evaluate": 3,
+        "measure_distance": 2,
+        "check_novelty": 2,
+    }
     reasons = {call.reason for call in calls.values() if call.stage.startswith("generate/")}
     assert reasons == {"config.temperatures new: 0.5, gone: 1.0"}
 
@@ -179,6 +184,7 @@ def test_a_damaged_artifact_is_made_again_and_only_it(
         "score": 1,
         "generate": 1,
         "evaluate": 1,
+        "measure_distance": 1,
         "check_novelty": 1,
         "write_report": 1,
     }
@@ -234,7 +240,8 @@ def test_without_a_prompt_music_is_written_from_nothing(
     promptless = run(corpus, artifacts, **{"prompts.source": "none"})
     assert promptless.state == "completed"
     ran = {entry.stage.partition("/")[0] for entry in promptless.stages if entry.state == "ran"}
-    assert ran == {"choose_prompts", "generate", "evaluate", "check_novelty", "write_report"}
+    measured = {"evaluate", "measure_distance", "check_novelty"}
+    assert ran == {"choose_prompts", "generate", *measured, "write_report"}
     prompts = pq.read_table(
         artifacts / artifact_of(promptless, "choose_prompts") / "prompts.parquet"
     )
@@ -249,7 +256,8 @@ def test_each_temperature_has_samples_and_figures_in_one_call(
 ) -> None:
     grid = run(corpus, artifacts, temperatures=[0.5, 1.2])
     ran = Counter(entry.stage.partition("/")[0] for entry in grid.stages if entry.state == "ran")
-    assert ran == {"generate": 3, "evaluate": 3, "check_novelty": 2, "write_report": 1}
+    measured = {"evaluate": 3, "measure_distance": 2, "check_novelty": 2}
+    assert ran == {"generate": 3, **measured, "write_report": 1}
 
     samples = artifacts / artifact_of(grid, "generate/")
     table = pq.read_table(samples / "samples.parquet").to_pandas()
@@ -275,3 +283,34 @@ def test_each_temperature_has_samples_and_figures_in_one_call(
     report = (artifacts / artifact_of(grid, "write_report") / "report.html").read_text()
     for temperature in ("0.5", "1.2"):
         assert report.count(f">temperature {temperature}</span>") == 2 + 2  # columns and samples
+
+
+def test_an_experiment_can_judge_the_lab_reports_claims(
+    first: Journal, corpus: Path, artifacts: Path
+) -> None:
+    """None of its runs are here, so that nothing can be told; but every claim is on the page."""
+    judged = run(corpus, artifacts, **{"report.claims": True})
+    ran = [entry.stage for entry in judged.stages if entry.state == "ran"]
+    assert ran == ["judge_claims", "write_report"]
+    findings = pq.read_table(artifacts / artifact_of(judged, "judge_claims") / "findings.parquet")
+    assert findings.num_rows == 0
+    page = Path(judged.report).read_text(encoding="utf-8")
+    assert page.count('class="claim cannot_tell"') == 7
+
+
+def test_only_the_first_seeds_run_of_each_network_is_shown_in_detail(
+    first: Journal, corpus: Path, artifacts: Path
+) -> None:
+    seeds = run(corpus, artifacts, **{"train.seeds": [0, 1], "windows.seq_lengths": [4]})
+    kinds = Counter(entry.stage.partition("/")[0] for entry in seeds.stages)
+    assert (kinds["train"], kinds["score"], kinds["generate"]) == (2, 2 + 1, 2 + 1)
+    assert (kinds["fit_memory"], kinds["measure_distance"], kinds["check_novelty"]) == (1, 1, 1)
+    names = [row["name"] for row in seeds.results]
+    assert sum(name.endswith("-s1") for name in names) == 1
+    assert sum(name.endswith("-s0+memory") for name in names) == 1
+    rendered = {
+        entry.stage: len(list((artifacts / entry.artifact).glob("*.mid")))
+        for entry in seeds.stages
+        if entry.stage.startswith("generate/lstm")
+    }
+    assert sorted(rendered.values()) == [0, 1]

@@ -186,6 +186,16 @@ def test_areas_have_a_panel_for_each_metric_that_is_known(content: ReportContent
     assert "n-gram samples" in svg
 
 
+@pytest.mark.slow
+def test_where_no_distance_is_known_none_is_drawn(content: ReportContent) -> None:
+    """As of a handful of pieces, or of pieces that are all alike."""
+    unknown = content.distances.assign(overlapped_area=np.nan)
+    html = render_page(replace(content, distances=unknown, samples=()))
+    section = html.partition('<section id="closeness"')[2].partition("</section>")[0]
+    assert "<svg" not in section
+    assert "n-gram samples" in section
+
+
 def test_plots_take_text_fonts_and_colours_from_the_page(content: ReportContent) -> None:
     svg = loss_curves(content.runs, texts_in("zh"))
     assert "训练轮次" in svg
