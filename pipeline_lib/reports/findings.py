@@ -16,6 +16,7 @@ from pipeline_lib.reports.content import (
     RunResult,
 )
 from pipeline_lib.reports.language import Texts
+from pipeline_lib.reports.verdicts import verdict_counts
 
 SMALL_DIFFERENCE_PERCENT = 2.0
 """A rule of thumb, not a test: gaps in perplexity that chance readily makes between two seeds."""
@@ -26,6 +27,8 @@ NOTEWORTHY_SHARE = 0.05
 
 def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
     """The paragraphs of the summary, in one language."""
+    if content.claims:
+        yield verdict_counts(content.claims, texts)
     yield _network_against_ngram(content, texts)
     if content.with_memory:
         yield _what_memory_adds(content, texts)

@@ -38,7 +38,7 @@ from pipeline_lib.reports.findings import (
 )
 from pipeline_lib.reports.fonts.subset import FONT_PATH
 from pipeline_lib.reports.language import LANGUAGES, Texts, in_all_languages, texts_in, translated
-from pipeline_lib.reports.verdicts import finding_rows, update_losses, verdict_counts
+from pipeline_lib.reports.verdicts import finding_rows, update_losses
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -74,7 +74,6 @@ def render_page(content: ReportContent) -> str:
         lowest_loss=min(result.test_loss for result in all_results(content)),
         figures=_figures(content),
         judgements=[{**vars(judged), "rows": finding_rows(judged)} for judged in content.claims],
-        verdict_counts=in_all_languages(lambda texts: verdict_counts(content.claims, texts)),
         has_one_seed=len({run.seed for run in content.runs}) == 1,
         has_batch_sizes=_has_batch_sizes(content.runs),
         with_memory=_memory_rows(content),

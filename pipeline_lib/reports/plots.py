@@ -25,6 +25,9 @@ from pipeline_lib.reports.drawing import BAND, MUTED, SERIES, colour, marker, st
 from pipeline_lib.reports.language import Texts
 
 _WIDTH_INCH = 7.2
+_LINE_LETTERS, _HANDLE_LETTERS = 140, 8
+"""How many letters fit beside each other, and how many a line of a legend costs beside its text."""
+_TITLE_LETTERS = 34
 
 CORPUS, TRAIN, CONTROL = "corpus", "train", "control"
 """The sets beside those of the runs, in `leap_distribution` and `overlapped_areas`."""
@@ -72,7 +75,8 @@ def _loss_panel(axes: Axes, run: RunResult) -> None:
         markersize=7,
     )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    axes.set_title(run.name)
+    is_long = len(run.name) > _TITLE_LETTERS
+    axes.set_title(run.name.replace("-L", "\nL", 1) if is_long else run.name)
 
 
 def perplexity_by_length(
@@ -375,10 +379,12 @@ def _line(number: int) -> Line2D:
 
 
 def _legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    n_fitting = _LINE_LETTERS // (max(map(len, labels)) + _HANDLE_LETTERS)
+    most = 4 if len(labels) <= 4 else 3
     figure.legend(
         handles,
         labels,
         loc="outside upper left",
-        ncols=len(labels) if len(labels) <= 4 else 3,
+        ncols=max(1, min(len(labels), most, n_fitting)),
         frameon=False,
     )

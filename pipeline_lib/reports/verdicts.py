@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from pipeline_lib.evaluation.claims import Finding, Judgement
+from pipeline_lib.evaluation.claims import Finding, Judgement, Verdict
 from pipeline_lib.reports.drawing import SERIES, colour, style, to_svg
 from pipeline_lib.reports.language import Texts, in_all_languages
 
@@ -22,8 +23,8 @@ class FindingRow:
 
     Parameters
     ----------
-    measure, sample_size, outcome : Markup
-        In all languages.
+    measure, sample_size, agreement, outcome : Markup
+        In all languages; how many trainings agree is empty where that cannot be asked.
     a, b, difference, interval, p : str
         Numbers with what they are of; `b` and `p` may be empty.
     finding : Finding
@@ -36,6 +37,7 @@ class FindingRow:
     interval: str
     p: str
     sample_size: Markup
+    agreement: Markup
     outcome: Markup
     finding: Finding
 
@@ -46,14 +48,15 @@ def finding_rows(judgement: Judgement) -> list[FindingRow]:
 
 
 def verdict_counts(judgements: Sequence[Judgement], texts: Texts) -> str:
-    """How many claims of each verdict there are, and which, in one language."""
-    groups = []
-    for verdict in ("supported", "not_supported", "cannot_tell"):
-        claims = [str(j.claim) for j in judgements if j.verdict == verdict]
-        if claims:
-            listed = texts("finding.separator").join(claims)
-            groups.append(texts(f"claims.count_{verdict}", n=len(claims), claims=listed))
-    return texts("finding.between_sentences").join(groups)
+    """Which claims have which verdict, in one language."""
+    listed = {
+        verdict: texts("finding.separator").join(
+            str(judged.claim) for judged in judgements if judged.verdict == verdict
+        )
+        or texts("claims.no_claim")
+        for verdict in get_args(Verdict)
+    }
+    return texts("claims.counts", **listed)
 
 
 def update_losses(curves: pd.DataFrame, texts: Texts) -> str:
@@ -98,11 +101,10 @@ def _row(finding: Finding) -> FindingRow:
     def sample_size(texts: Texts) -> str:
         if is_plateau:
             return texts("claims.n_curves", n=c.n_a)
-        if not c.shared_groups:
-            return texts("claims.n", a=c.n_a, b=c.n_b)
-        return texts(
-            "claims.n_seeds", a=c.n_a, b=c.n_b, agreeing=c.agreeing_groups, shared=c.shared_groups
-        )
+        return texts("claims.n", a=c.n_a, b=c.n_b)
+
+    def agreement(texts: Texts) -> str:
+        return texts("claims.agreement", agreeing=c.agreeing_groups, shared=c.shared_groups)
 
     shift = c.mean_b if is_plateau else 0.0
     return FindingRow(
@@ -113,6 +115,7 @@ def _row(finding: Finding) -> FindingRow:
         interval=f"{_short(c.low + shift)} … {_short(c.high + shift)}",
         p="" if finding.p_holm != finding.p_holm else _probability(finding.p_holm),
         sample_size=in_all_languages(sample_size),
+        agreement=in_all_languages(agreement) if c.shared_groups else Markup(""),
         outcome=in_all_languages(lambda texts: texts(f"claims.{finding.outcome}")),
         finding=finding,
     )

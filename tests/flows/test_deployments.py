@@ -89,5 +89,5 @@ def test_an_unknown_setting_fails_before_anything_runs(tmp_path: Path) -> None:
     from pipeline_lib.errors import ConfigError
 
     with pytest.raises(ConfigError, match="unknown setting"):
-        run_flow("ryans-mammoth", "tiny", {"train.epochs": 3}, tmp_path / "artifacts")
+        run_flow("ryans-mammoth", "tiny", None, {"train.epochs": 3}, tmp_path / "artifacts")
     assert not (tmp_path / "artifacts").exists()

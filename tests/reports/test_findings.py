@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline_lib.evaluation.metrics import METRICS
 from pipeline_lib.reports.content import ReportContent, RunResult
 from pipeline_lib.reports.findings import findings, is_apart, results_cautions, results_note
 from pipeline_lib.reports.language import Texts
@@ -116,16 +117,16 @@ def test_fewer_training_pieces_for_longer_windows_are_stated(
 
 
 def test_one_length_shows_no_effect(content: ReportContent) -> None:
-    assert "Only one sequence length" in summary(replace(content, runs=content.runs[:1]))
+    assert "only one sequence length" in summary(replace(content, runs=content.runs[:1]))
 
 
 def test_metrics_that_lie_apart_are_named(content: ReportContent) -> None:
     metrics = content.metrics.copy()
     metrics[["generated_low", "generated_high"]] = metrics[["corpus_low", "corpus_high"]]
-    assert "In none of 14" in summary(replace(content, metrics=metrics))
+    assert f"In none of {len(METRICS)}" in summary(replace(content, metrics=metrics))
     of_best = (metrics["run"] == content.runs[1].name) & (metrics["metric"] == "polyphony")
     metrics.loc[of_best, ["generated_low", "generated_high"]] = (8.0, 9.0)
-    assert "In 1 of 14" in summary(replace(content, metrics=metrics))
+    assert f"In 1 of {len(METRICS)}" in summary(replace(content, metrics=metrics))
     assert "do not overlap: polyphony." in summary(replace(content, metrics=metrics))
 
 
@@ -136,13 +137,16 @@ def test_temperatures_are_counted_and_the_closest_is_told(content: ReportContent
     polyphony, is_cool = metrics["metric"] == "polyphony", metrics["temperature"] == 0.5
     metrics.loc[of_best & is_cool, ["generated_low", "generated_high"]] = (98.0, 99.0)
     text = summary(replace(content, metrics=metrics))
-    assert "do not overlap in 14 at temperature 0.5, 0 at temperature 1.2." in text
+    assert f"overlap in {len(METRICS)} at temperature 0.5, 0 at temperature 1.2." in text
     assert "fewest" not in text
     metrics.loc[of_best & polyphony, ["generated_low", "generated_high"]] = (98.0, 99.0)
     text = summary(replace(content, metrics=metrics))
     assert "The fewest, at temperature 1.2, are: polyphony." in text
     text = summary(replace(content, metrics=metrics), "zh")
-    assert "互不重叠者：温度 0.5 时 14 项、温度 1.2 时 1 项。温度 1.2 时最少，为：复音数。" in text
+    assert (
+        f"互不重叠者：温度 0.5 时 {len(METRICS)} 项、温度 1.2 时 1 项。温度 1.2 时最少，为：复音数。"
+        in text
+    )
 
 
 def test_unknown_intervals_are_not_apart() -> None:

@@ -39,7 +39,16 @@ PLATEAU = Finding(
     "v1",
     "",
     True,
-    replace(COMPARED, mean_a=1_250.0, mean_b=1_000, difference=250.0, low=150, high=400, n_a=5),
+    replace(
+        COMPARED,
+        mean_a=1_250.0,
+        mean_b=1_000,
+        difference=250.0,
+        low=150,
+        high=400,
+        n_a=5,
+        shared_groups=0,
+    ),
     outcome="as_claimed",
 )
 CURVES = pd.DataFrame(
@@ -67,7 +76,8 @@ def test_a_row_has_both_sides_the_interval_and_the_sample_size() -> None:
     assert row.difference == "1.718"
     assert row.interval == "−0.500 … 3.250"
     assert row.p == "< 0.001"
-    assert "240 and 238; 4 of 5 groups agree" in row.sample_size
+    assert "240 and 238" in row.sample_size
+    assert "4 of 5 agree" in row.agreement
     assert "Inter-onset entropy" in row.measure
     assert "与结论一致" in row.outcome
 
@@ -77,12 +87,13 @@ def test_a_plateau_has_the_interval_of_the_update_and_no_p() -> None:
     assert (row.a, row.b, row.difference, row.p) == ("v1: 1,250", "", "", "")
     assert row.interval == "1,150 … 1,400"
     assert "5 trainings" in row.sample_size
+    assert row.agreement == ""
 
 
 def test_claims_are_counted_by_verdict() -> None:
     assert verdict_counts(judgements(), texts_in("en")) == (
-        "1 of the seven claims supported (1). 1 not supported (4). "
-        "5 not to be told from these runs (2, 3, 5, 6, 7)."
+        "The lab report's seven claims, by these runs. Supported: 1. Not supported: 4. "
+        "Cannot tell: 2, 3, 5, 6, 7."
     )
 
 

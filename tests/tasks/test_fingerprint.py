@@ -113,7 +113,7 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
                     "notes/keys.py",
                     "def estimate_key(",
                     "def estimate_key(_extra, ",
-                    {"select", "tokenise", "generate"},
+                    {"select", "tokenise", "generate", "write_report"},
                 ),
                 ("notes/duplicates.py", "def minhash(", "def minhash(_extra, ", {"select"}),
                 ("evaluation/pitch.py", "def leap_rate(", "def leap_rate(_extra, ", {"evaluate"}),
