@@ -46,6 +46,7 @@ def tunes(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_folder_is_at_no_distance_from_itself(tunes: Path, tmp_path: Path) -> None:
     found = evaluate_music(tunes, tunes, tmp_path)
     assert found.folder.n_pieces == 30

@@ -154,6 +154,7 @@ def test_equal_notes_in_other_metres_are_searched_for_apart() -> None:
     assert [sample.notes(STEPS).end_step for sample in samples] == [24, 32]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beam_width", [None, 2])
 def test_progress_is_told_to_the_end(beam_width: int | None) -> None:
     told: list[tuple[int, int]] = []

@@ -54,6 +54,7 @@ def test_steps_give_what_the_whole_window_gives(model: NetworkConfig, n_steps: i
     assert np.abs(steps - logits(net, ids)).max() < 1e-5
 
 
+@pytest.mark.slow
 @every_architecture
 def test_what_comes_later_changes_nothing_before(model: NetworkConfig) -> None:
     net, ids = network(model), random_ids(2, 12)
@@ -87,6 +88,7 @@ def test_attention_looks_no_further_than_the_seq_length() -> None:
     assert different.tolist() == [True] * 4 + [False] * 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [ARCHITECTURES[3], ARCHITECTURES[4]], ids=["lstm", "attention"])
 def test_the_seed_alone_decides_the_weights(model: NetworkConfig) -> None:
     configs = [run_config(model=model, seed=seed) for seed in (1, 1, 2)]
@@ -169,6 +171,7 @@ def log_softmax(scores: np.ndarray) -> np.ndarray:
     return scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first_target", [1, 6])
 def test_windows_are_predicted_from_their_last_tokens_alone(first_target: int) -> None:
     net = network()

@@ -80,6 +80,7 @@ def outcome_in_graph(layer: keras.layers.LSTM, x: Any, h: Any, c: Any) -> list[A
     return [*results, *tf.gradients(loss, [x, h, c, *(w.value for w in layer.weights)])]
 
 
+@pytest.mark.slow
 def test_gradients_are_differences_of_values() -> None:
     rng = np.random.default_rng(2)
     shapes = [(2, 3, 1), (2, 2), (2, 2), (1, 8), (2, 8), (8,)]

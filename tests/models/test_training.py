@@ -160,6 +160,7 @@ def test_the_last_weights_can_be_kept_and_nothing_stop_early(tmp_path: Path) -> 
     assert again.mean_nat() == pytest.approx(losses[-1], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_finished_training_leaves_no_checkpoint(tmp_path: Path) -> None:
     train(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -159,6 +159,7 @@ def test_a_zip_member_whose_checksum_is_wrong_costs_itself_only(tmp_path: Path) 
     assert read(tmp_path, "x.zip", content) == [("a.mid", RejectReason.UNREADABLE), ("b.mid", b"2")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
 def test_a_member_that_unpacks_to_more_than_it_says_takes_no_memory(
     tmp_path: Path, compression: int

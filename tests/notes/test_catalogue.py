@@ -234,6 +234,7 @@ SELECTIONS = selections(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(CONTENTS), min_size=1, max_size=12))
 def test_the_numbers_add_up(contents: list[str | None]) -> None:
     paths = [f"{n:02}.mid" for n in range(len(contents))]

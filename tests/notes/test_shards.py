@@ -119,6 +119,7 @@ def test_an_error_in_the_other_process_comes_back(
         write_bucket(bucket)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ARCHIVE_SUFFIXES)
 def test_members_of_an_archive_are_read_as_files_are(
     write_corpus: Write,

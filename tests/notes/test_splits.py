@@ -98,6 +98,7 @@ def test_accepted_pieces_have_a_split_and_nothing_else_has() -> None:
     assert {splits[0], splits[3], splits[4]} == set(Split)
 
 
+@pytest.mark.slow
 @given(
     groups=st.lists(st.integers(0, 9), min_size=20, max_size=40).filter(lambda g: len(set(g)) >= 3),
     order=st.permutations(range(40)),

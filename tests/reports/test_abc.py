@@ -187,6 +187,7 @@ def melodies(draw: st.DrawFn) -> GridNotes:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(notes=melodies())
 def test_melodies_are_read_back(tmp_path_factory: pytest.TempPathFactory, notes: GridNotes) -> None:

@@ -101,6 +101,7 @@ def test_same_notes_same_bytes(scale: GridNotes, backend: audio.Backend, path: P
     assert path.read_bytes() == first
 
 
+@pytest.mark.slow
 def test_minutes_of_sound_can_be_written(make_melody: MakeMelody, path: Path) -> None:
     # libsndfile crashes when it is given minutes of Vorbis at once.
     notes = make_melody([(60, 24), (None, 24 * 600), (60, 24)], tempo_qpm=300.0)

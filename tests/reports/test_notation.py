@@ -87,6 +87,7 @@ def test_every_bar_is_full(make_melody: MakeMelody, tmp_path: Path) -> None:
         assert measure.highestTime == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("time_signature", ["4/4", "6/8", "5/8", "3/16", "1/4"])
 def test_any_durations_can_be_written(

@@ -177,6 +177,7 @@ def test_the_references_stand_beside_every_run(content: ReportContent, html: str
     assert figures[-3:] == ["0.3120", "0.001", "32"]
 
 
+@pytest.mark.slow
 def test_areas_have_a_panel_for_each_metric_that_is_known(content: ReportContent) -> None:
     names, texts = [run.name for run in content.runs], texts_in("en")
     svg = overlapped_areas(made_up_distances(names, (0.5, 1.2)), texts)
