@@ -20,7 +20,7 @@ test: .venv/installed  ## All tests, slow ones too: two at a time, then one by o
 		$(BIN)/pytest -m alone && exit $$together
 
 fast: .venv/installed  ## Without the slow tests, two at a time: two minutes
-	@$(BIN)/pytest -m "not slow" --numprocesses 2 --dist loadfile
+	@$(BIN)/pytest -m "not slow and not alone" --numprocesses 2 --dist loadfile
 
 check: lint types imports test  ## What CI runs
 
