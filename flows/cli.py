@@ -348,7 +348,7 @@ def generate(
 
 
 _OPTIONS = {
-    "pipeline_lib/config.py lists every setting with its bounds": "`music-pipeline generate --help` says what "
+    "pipeline_lib/config/ lists every setting with its bounds": "`music-pipeline generate --help` says what "
     "every option means",
     "generate.temperatures": "--temperature",
     "generate.n_samples": "--n",

@@ -90,7 +90,7 @@ def build_config(
         return PipelineConfig.model_validate_json(json.dumps(values))
     except ValidationError as error:
         raise ConfigError(
-            _describe(error), remedy="pipeline_lib/config.py lists every setting with its bounds"
+            _describe(error), remedy="pipeline_lib/config/ lists every setting with its bounds"
         ) from None
 
 

@@ -146,7 +146,7 @@ def test_an_edited_definition_changes_the_stages_that_reach_it(
 @pytest.mark.slow
 def test_a_setting_that_only_generation_reads_does_not_touch_training(project: Path) -> None:
     edit = replace(
-        project / "pipeline_lib" / "config.py",
+        project / "pipeline_lib" / "config" / "sampling.py",
         "class GenerateConfig(",
         "class GenerateConfig(object, ",
     )
