@@ -9,17 +9,31 @@ import atexit
 import gc
 import json
 import logging
-import re
 import signal
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Parameter
 
+from flows.options import (
+    DEFAULT_ARTIFACTS,
+    Artifacts,
+    Assignments,
+    Experiment,
+    Json,
+    Machines,
+    Sampling,
+    as_options,
+    parse_assignments,
+)
 from pipeline_lib.errors import ConfigError, PipelineError
+
+_THIS_MACHINE = Machines()
+_DEFAULT_EXPERIMENT = Experiment()
+_DEFAULT_SAMPLING = Sampling()
 
 app = App(
     name="music-pipeline",
@@ -28,118 +42,8 @@ app = App(
     suppress_keyboard_interrupt=False,  # `main` says what becomes of the work
 )
 
-_SETTINGS = Group("Settings", help="What is not set keeps the preset's value.")
-
-_SAMPLING = Group("Sampling", help="Off, or as in brackets, where not given.")
-
-DEFAULT_CORPUS = "ryans-mammoth"
-"""As in `pipeline_lib.presets`, which `--help` must not wait for; a test compares them."""
-
-DEFAULT_ARTIFACTS = Path("artifacts")
-
 _OBJECTS_PER_COLLECTION = 50_000
 """Imports make many objects and hardly a cycle: looked for as often as usual, TensorFlow takes a seventh longer to load."""
-
-Artifacts = Annotated[Path, Parameter(help="Folder that results are kept in.")]
-Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON for programs.")]
-
-
-def _setting(help_text: str, name: str | None = None) -> Parameter:
-    return Parameter(name=name, group=_SETTINGS, negative_iterable=(), help=help_text)
-
-
-def _sampling(help_text: str, name: str | None = None) -> Parameter:
-    return Parameter(name=name, group=_SAMPLING, negative=(), negative_iterable=(), help=help_text)
-
-
-Assignments = Annotated[
-    tuple[str, ...], _setting("Any setting by name, such as train.max_epochs=20.", "--set")
-]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Machines:
-    """Where to compute: shared by the commands that do."""
-
-    workers: Annotated[
-        int | None,
-        Parameter(help="Stages computed side by side on this machine; one per core if not given."),
-    ] = None
-    dask_address: Annotated[
-        str | None,
-        Parameter(help="Address of a Dask scheduler to compute on, such as tcp://10.0.0.5:8786."),
-    ] = None
-
-    def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 1:
-            raise ConfigError(
-                f"--workers {self.workers}: less than one", remedy="give 1 or more, or leave it out"
-            )
-
-
-_THIS_MACHINE = Machines()
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Experiment:
-    """What to run: shared by the commands that run and that plan."""
-
-    corpus: Annotated[
-        str, Parameter(help="Name of the bundled corpus, or path of a folder of MIDI or scores.")
-    ] = DEFAULT_CORPUS
-    preset: Annotated[
-        Literal["quick", "full", "tiny", "lab-report"],
-        _setting(
-            "quick: minutes on two cores; full: hours; tiny: to see it run; lab-report: what learning rate, "
-            "length and temperature do, with the lab report's seven claims judged."
-        ),
-    ] = "quick"
-    scale: Annotated[
-        Literal["small", "original", "full"] | None,
-        _setting(
-            "Of the preset lab-report. small: half an hour on two cores (used if not given); original: its "
-            "three runs, hours; full: everything at their size, days."
-        ),
-    ] = None
-    seq_lengths: Annotated[
-        tuple[int, ...], _setting("Input tokens per window; a run for each.", "--seq-length")
-    ] = ()
-    learning_rates: Annotated[
-        tuple[float, ...], _setting("Adam's learning rate; a run for each.", "--learning-rate")
-    ] = ()
-    temperatures: Annotated[
-        tuple[float, ...],
-        _setting(
-            "Sampling temperature, lower is safer; a set of samples by every run for each.",
-            "--temperature",
-        ),
-    ] = ()
-    prompt: Annotated[
-        str | None,
-        _setting(
-            "What is continued: random, window (stretches of the corpus), none, a MIDI or score file, or "
-            "notes such as 'C4:1 E4:0.5 R:1/2'."
-        ),
-    ] = None
-    assignments: Assignments = ()
-
-    def settings(self) -> dict[str, Any]:
-        """Settings by dotted name."""
-        settings = _parse_assignments(self.assignments)
-        if self.seq_lengths:
-            settings["windows.seq_lengths"] = list(self.seq_lengths)
-        if self.learning_rates:
-            settings["train.learning_rates"] = list(self.learning_rates)
-        if self.temperatures:
-            settings["generate.temperatures"] = list(self.temperatures)
-        if self.prompt is not None:
-            settings["prompts.source"] = self.prompt
-        return settings
-
-
-_DEFAULT_EXPERIMENT = Experiment()
 
 
 @app.command
@@ -197,7 +101,7 @@ def ingest(
     from flows.summaries import print_ingestion
     from flows.terminal import make_console
 
-    settings = _parse_assignments(assignments)
+    settings = parse_assignments(assignments)
     if max_rejected_fraction is not None:
         settings["ingest.max_rejected_fraction"] = max_rejected_fraction
     try:
@@ -233,61 +137,6 @@ def plan(
         _print_json({"stages": [asdict(call) for call in calls]})
     else:
         print_plan(make_console(), calls)
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Sampling:
-    """How notes are drawn and what they must keep to; what is not given is off."""
-
-    temperatures: Annotated[
-        tuple[float, ...],
-        _sampling(
-            "Lower is safer, 0 takes the likeliest; several: a set of samples for each (1.0).",
-            "--temperature",
-        ),
-    ] = ()
-    top_k: Annotated[int | None, _sampling("Draw from so many of the likeliest tokens.")] = None
-    top_p: Annotated[
-        float | None, _sampling("Draw from the likeliest that together have this probability.")
-    ] = None
-    min_p: Annotated[
-        float | None,
-        _sampling("Draw from those with this share of the likeliest one's probability."),
-    ] = None
-    repetition_penalty: Annotated[
-        float | None, _sampling("Above 1: recent notes become less likely.")
-    ] = None
-    beam_width: Annotated[
-        int | None, _sampling("Search for the likeliest piece among so many; nothing is drawn.")
-    ] = None
-    length: Annotated[int | None, _sampling("New notes, chords and rests at most (160).")] = None
-    bars: Annotated[int | None, _sampling("Exact length in bars, with the prompt.")] = None
-    seconds: Annotated[float | None, _sampling("Exact length in seconds, with the prompt.")] = None
-    key: Annotated[
-        str | None, _sampling("Only notes of this key: 'G major', or 'prompt' for the prompt's.")
-    ] = None
-    pitches: Annotated[
-        str | None, _sampling("Only notes from one to the other: C4-C6.", "--range")
-    ] = None
-    end_on_tonic: Annotated[
-        bool, _sampling("End with the tonic at the last bar line (with --bars).")
-    ] = False
-    seed: Annotated[int | None, _sampling("Another seed, other music (0).")] = None
-
-    def settings(self) -> dict[str, Any]:
-        """Settings by dotted name."""
-        given = {
-            name: value
-            for name, value in vars(self).items()
-            if name != "pitches" and value not in (None, ())
-        }
-        if self.pitches is not None:
-            given["min_pitch"], given["max_pitch"] = _parse_range(self.pitches)
-        return {f"generate.{name}": value for name, value in given.items()}
-
-
-_DEFAULT_SAMPLING = Sampling()
 
 
 @app.command
@@ -339,46 +188,12 @@ def generate(
         music = generate_music(run, artifacts, out, formats, config.prompts, config.generate)
     except ConfigError as error:
         raise ConfigError(
-            _with_options(error.problem), path=error.path, remedy=_with_options(error.remedy)
+            as_options(error.problem), path=error.path, remedy=as_options(error.remedy)
         ) from None
     if as_json:
         _print_json(asdict(music))
     else:
         print_new_music(make_console(), music)
-
-
-_OPTIONS = {
-    "pipeline_lib/config/ lists every setting with its bounds": "`music-pipeline generate --help` says what "
-    "every option means",
-    "generate.temperatures": "--temperature",
-    "generate.n_samples": "--n",
-    "prompts.source": "--prompt",
-    "prompts.length": "--prompt-length",
-    "prompts.nearest=true": "--nearest",
-}
-
-
-def _with_options(text: str) -> str:
-    """A message about settings, as one about the options of `generate`."""
-    for setting, option in _OPTIONS.items():
-        text = text.replace(setting, option)
-    text = re.sub(r"(--temperature)\.\d+", r"\1", text)  # which of several
-    return re.sub(r"generate\.(\w+)", lambda found: "--" + found[1].replace("_", "-"), text)
-
-
-def _parse_range(text: str) -> tuple[int, int]:
-    from pipeline_lib.tokens.typed_notes import parse_pitch
-
-    ends = re.fullmatch(r"(.+\d)-(.+)", text)
-    try:
-        if ends is None:
-            raise ValueError("it has no lowest and highest note")
-        lowest, highest = parse_pitch(ends[1]), parse_pitch(ends[2])
-        if lowest > highest:
-            raise ValueError("its first note is the higher one")
-        return lowest, highest
-    except ValueError as error:
-        raise ConfigError(f"--range {text!r}: {error}", remedy="write it as C4-C6") from None
 
 
 @app.command
@@ -464,24 +279,6 @@ def doctor(*, as_json: Json = False) -> None:
         print_checks(make_console(), checks)
     if any(check.state == "missing" for check in checks):
         sys.exit(1)
-
-
-def _parse_assignments(assignments: tuple[str, ...]) -> dict[str, Any]:
-    """Settings by dotted name; a value of ``--set`` is JSON where it can be, otherwise text."""
-    settings: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {assignment!r} has no value", remedy="write --set name=value")
-        settings[name.strip()] = _parse_value(value.strip())
-    return settings
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _print_json(value: Any) -> None:

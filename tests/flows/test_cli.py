@@ -56,11 +56,11 @@ def test_every_command_and_parameter_is_documented() -> None:
 
 
 def test_the_defaults_are_those_of_the_library() -> None:
-    from flows import cli
+    from flows import options
     from pipeline_lib import presets
 
-    assert cli.DEFAULT_CORPUS == presets.DEFAULT_CORPUS
-    assert cli.Experiment().preset == "quick"
+    assert options.DEFAULT_CORPUS == presets.DEFAULT_CORPUS
+    assert options.Experiment().preset == "quick"
     assert set(get_args(presets.PresetName)) == {"quick", "full", "tiny", "lab-report"}
 
 
@@ -76,7 +76,7 @@ def test_help_imports_neither_prefect_nor_tensorflow() -> None:
 
 
 def test_settings_that_are_given_several_times_are_lists() -> None:
-    from flows.cli import Experiment
+    from flows.options import Experiment
 
     options = ("--temperature", "0.5", "--temperature", "1.2", "--seq-length", "25")
     _, bound, _ = app.parse_args(["plan", *options], print_error=False)

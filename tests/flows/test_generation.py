@@ -17,6 +17,7 @@ import pytest
 from flows import cli
 from flows.finished_runs import find_run
 from flows.journal import Entry, Journal
+from flows.options import parse_range
 from pipeline_lib.artifacts import Artifact, ArtifactStore
 from pipeline_lib.presets import build_config
 from tasks.stages import Call
@@ -154,9 +155,9 @@ def test_mistakes_are_one_message_with_a_remedy(
 
 
 def test_a_range_is_read_from_its_lowest_to_its_highest_note() -> None:
-    assert cli._parse_range("C4-C6") == (60, 84)
-    assert cli._parse_range("C-1-G9") == (0, 127)
-    assert cli._parse_range("F#3-Bb3") == (54, 58)
+    assert parse_range("C4-C6") == (60, 84)
+    assert parse_range("C-1-G9") == (0, 127)
+    assert parse_range("F#3-Bb3") == (54, 58)
 
 
 @pytest.mark.slow
