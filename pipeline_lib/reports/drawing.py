@@ -1,4 +1,4 @@
-"""How plots look and how they become SVG: shared by everything in `plots`.
+"""How plots look and how they become SVG: shared by everything that is drawn.
 
 The same content gives the same bytes. Text stays text, in the fonts of the page; colours are variables of
 its style sheet, so that one plot serves light, dark and print.
@@ -34,7 +34,6 @@ _VARIABLES = {
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "music-pipeline",
-    "font.family": ["DejaVu Sans", "Droid Sans Fallback"],
     "font.size": 7.5,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": MUTED,
@@ -62,9 +61,26 @@ _lock = threading.Lock()
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """Draw within this; it holds matplotlib's settings for one thread."""
-    with _lock, mpl.rc_context(_STYLE):
+def style(*fallback_fonts: str) -> Iterator[None]:
+    """Draw within this; it holds matplotlib's settings for one thread.
+
+    Parameters
+    ----------
+    *fallback_fonts : str
+        Families for what DejaVu Sans lacks.
+    """
+    with _lock, mpl.rc_context({**_STYLE, "font.family": ["DejaVu Sans", *fallback_fonts]}):
+        yield
+
+
+@contextmanager
+def page_style() -> Iterator[None]:
+    """`style`, with the Chinese font of the page.
+
+    That font's file changes with every new text of the page. Pictures of samples are drawn without it, or each such
+    text would sample all music again.
+    """
+    with style("Droid Sans Fallback"):
         if str(FONT_PATH) not in {font.fname for font in fontManager.ttflist}:
             fontManager.addfont(FONT_PATH)
         yield

@@ -21,7 +21,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.reports.content import BaselineResult, RunResult
-from pipeline_lib.reports.drawing import BAND, MUTED, SERIES, colour, marker, style, to_svg
+from pipeline_lib.reports.drawing import BAND, MUTED, SERIES, colour, marker, page_style, to_svg
 from pipeline_lib.reports.language import Texts
 
 _WIDTH_INCH = 7.2
@@ -37,7 +37,7 @@ def loss_curves(runs: Sequence[RunResult], texts: Texts) -> str:
     """Training and validation loss over epochs, one panel per run, on the same scales."""
     n_columns = min(3, len(runs))
     n_rows = -(-len(runs) // n_columns)
-    with style():
+    with page_style():
         figure = Figure(figsize=(_WIDTH_INCH, 0.4 + 1.8 * n_rows), layout="constrained")
         panels = _panels(figure, len(runs), n_columns, texts("plot.epoch"), texts("plot.loss"))
         for axes, run in zip(panels, runs, strict=True):
@@ -89,7 +89,7 @@ def perplexity_by_length(
     )
     lengths = sorted(table["seq_length"].unique())
     table["position"] = table["seq_length"].map(lengths.index)
-    with style():
+    with page_style():
         figure = Figure(figsize=(_WIDTH_INCH, 2.5), layout="constrained")
         axes = figure.subplots()
         settings = table.groupby(["model", "learning_rate"])
@@ -122,7 +122,7 @@ def prediction(
         As `ReportContent` has them.
     texts : Texts
     """
-    with style():
+    with page_style():
         figure = Figure(figsize=(_WIDTH_INCH, 2.9), layout="constrained")
         sureness, place = figure.subplots(1, 2, width_ratios=(2, 3))
         sureness.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle="--")
@@ -207,7 +207,7 @@ def _by_metric(
     metrics = list(table["metric"].unique())
     n_columns = 4
     n_rows = -(-len(metrics) // n_columns)
-    with style():
+    with page_style():
         size_inch = _WIDTH_INCH, 0.4 + n_rows * (0.62 + 0.13 * len(places))
         figure = Figure(figsize=size_inch, layout="constrained")
         panels = figure.subplots(n_rows, n_columns, squeeze=False)
@@ -259,7 +259,7 @@ def leap_distribution(leaps: pd.DataFrame, texts: Texts) -> str:
     n_columns = min(2, len(temperatures))
     n_rows = -(-len(temperatures) // n_columns)
     x_label, y_label = texts("plot.interval"), texts("plot.share")
-    with style():
+    with page_style():
         figure = Figure(figsize=(_WIDTH_INCH, 0.6 + 2.1 * n_rows), layout="constrained")
         panels = _panels(figure, len(temperatures), n_columns, x_label, y_label)
         for axes, temperature in zip(panels, temperatures, strict=True):
@@ -298,7 +298,7 @@ def copy_rates(copied: pd.DataFrame, texts: Texts) -> str:
     n_columns = min(3, len(temperatures))
     n_rows = -(-len(temperatures) // n_columns)
     x_label, y_label = texts("plot.ngram_length"), texts("plot.copied")
-    with style():
+    with page_style():
         figure = Figure(figsize=(_WIDTH_INCH, 0.6 + 2.1 * n_rows), layout="constrained")
         panels = _panels(figure, len(temperatures), n_columns, x_label, y_label)
         for axes, temperature in zip(panels, temperatures, strict=True):
@@ -347,7 +347,7 @@ def piano_roll(notes: GridNotes, prompt_notes: int, name: str) -> str:
     """
     end = max(notes.end_step, 1)
     lowest, highest = (notes.pitch.min(), notes.pitch.max()) if len(notes) else (60, 72)
-    with style():
+    with page_style():
         figure = Figure(figsize=(_WIDTH_INCH, 1.9))
         axes = figure.add_axes((ROLL_LEFT, 0.12, ROLL_RIGHT - ROLL_LEFT, 0.86))
         starts = notes.onset_step

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from pipeline_lib.evaluation.claims import Finding, Judgement, Verdict
-from pipeline_lib.reports.drawing import SERIES, colour, style, to_svg
+from pipeline_lib.reports.drawing import SERIES, colour, page_style, to_svg
 from pipeline_lib.reports.language import Texts, in_all_languages
 
 _WIDTH_INCH, _HEIGHT_INCH = 7.2, 3.4
@@ -68,7 +68,7 @@ def update_losses(curves: pd.DataFrame, texts: Texts) -> str:
         From `evaluation.lab_claims.lab_curves`.
     texts : Texts
     """
-    with style():
+    with page_style():
         figure = Figure(figsize=(_WIDTH_INCH, _HEIGHT_INCH), layout="constrained")
         axes = figure.subplots()
         for number, (side, of_side) in enumerate(curves.groupby("side", sort=False)):

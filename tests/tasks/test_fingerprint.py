@@ -154,6 +154,16 @@ def test_a_setting_that_only_generation_reads_does_not_touch_training(project: P
     assert "train" not in changed_by(edit)
 
 
+@pytest.mark.slow
+def test_a_new_text_of_the_page_samples_no_music_again(project: Path) -> None:
+    font = project / "pipeline_lib" / "reports" / "fonts" / "zh-subset.ttf"
+
+    def edit() -> None:
+        font.write_bytes(font.read_bytes() + b"another glyph")
+
+    assert changed_by(edit) == {"write_report"}
+
+
 def write(folder: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         path = folder / name
