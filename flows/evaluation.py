@@ -32,7 +32,6 @@ from pipeline_lib.notes.quantising import quantise_notes
 from pipeline_lib.notes.table import Status
 from tasks.catalogue import piece_path
 from tasks.ingest import ingest
-from tasks.progress import add_listener
 from tasks.scan import take_snapshot
 from tasks.select import pieces_of_shard
 
@@ -147,14 +146,10 @@ def evaluate_music(path: Path, against: Path | None, log_folder: Path) -> Evalua
         There is no such folder, or no piece in it that can be read.
     """
     with quiet_output(log_folder / LOG_NAME) as console, ProgressDisplay(console) as display:
-        stop_listening = add_listener(display)
-        try:
-            music = _read(path)
-            other = _read(against) if against is not None else None
-            with display.waiting("measure"):
-                return _alone(music) if other is None else _against(music, other)
-        finally:
-            stop_listening()
+        music = _read(path)
+        other = _read(against) if against is not None else None
+        with display.waiting("measure"):
+            return _alone(music) if other is None else _against(music, other)
 
 
 def _read(path: Path) -> _Music:
@@ -182,9 +177,9 @@ def _read(path: Path) -> _Music:
                 )
     if not pieces:
         raise CorpusError(
-            f"no piece can be read: {n_rejected} of {n_rejected} are rejected",
+            f"no piece can be read: all {n_rejected} are rejected",
             path=path,
-            remedy="`music-pipeline ingest --corpus` with this folder says why",
+            remedy=f"`music-pipeline ingest {path}` says why",
         )
     n_other = len(snapshot.files) - len(chosen.files)
     return _Music(Folder(str(path), len(pieces), n_rejected, n_other), pieces)

@@ -1,6 +1,6 @@
 """Two ways to walk an experiment: run its stages with Prefect, or only say which would run.
 
-The experiment itself (`flows.music_pipeline.experiment`) is written once and given either.
+The experiment itself (`flows.experiment`) is written once and given either.
 """
 
 from __future__ import annotations

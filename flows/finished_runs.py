@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.journal import Journal, load_journal
+from flows.journal import TRAIN_LABEL, Journal, load_journal
 from pipeline_lib.artifacts import Artifact, ArtifactStore, read_manifest
 from pipeline_lib.config import RunConfig, SelectConfig, TokenConfig
 from pipeline_lib.errors import ArtifactError
@@ -15,7 +15,6 @@ from pipeline_lib.tokens.corpus import TokenCorpus
 from tasks.encode import load_corpus
 
 LATEST = "latest"
-_TRAIN = "train/"
 
 
 @dataclass(frozen=True)
@@ -88,9 +87,13 @@ def _relpath(run: str, artifacts: Path) -> str:
             "nothing has run here yet", path=artifacts, remedy="run `music-pipeline run` first"
         )
     name = _best(journal) if run == LATEST else run
-    relpath = journal.known.get(_TRAIN + name)
+    relpath = journal.known.get(TRAIN_LABEL + name)
     if relpath is None:
-        known = [label.removeprefix(_TRAIN) for label in journal.known if label.startswith(_TRAIN)]
+        known = [
+            label.removeprefix(TRAIN_LABEL)
+            for label in journal.known
+            if label.startswith(TRAIN_LABEL)
+        ]
         raise ArtifactError(
             f"there is no run {run!r}",
             path=artifacts,
@@ -101,8 +104,8 @@ def _relpath(run: str, artifacts: Path) -> str:
 
 def _best(journal: Journal) -> str:
     """The run of the last experiment with the lowest test perplexity; the last trained, if none was scored."""
-    trained = [entry.stage for entry in journal.stages if entry.stage.startswith(_TRAIN)]
-    names = [label.removeprefix(_TRAIN) for label in trained]
+    trained = [entry.stage for entry in journal.stages if entry.stage.startswith(TRAIN_LABEL)]
+    names = [label.removeprefix(TRAIN_LABEL) for label in trained]
     scored = [result for result in journal.results if result["name"] in names]
     if scored:
         return str(min(scored, key=lambda result: float(result["test_perplexity"]))["name"])

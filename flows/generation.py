@@ -22,7 +22,7 @@ from pipeline_lib.generation.samples import Sample, sample_table
 from pipeline_lib.tokens.prompt_sources import choose, read_prompt
 from pipeline_lib.tokens.prompts import Prompt
 from tasks.generate import EXPLANATIONS_NAME, SAMPLES_NAME
-from tasks.progress import add_listener, report, reporter
+from tasks.progress import report, reporter
 
 if TYPE_CHECKING:
     from pipeline_lib.models.networks import Network
@@ -104,7 +104,6 @@ def generate_music(
         ProgressDisplay(console) as display,
         SampleWriters(formats, config.n_samples) as writers,
     ):
-        stop_listening = add_listener(display)
         try:
             with display.waiting("load the network"):
                 from pipeline_lib.models.saved import load_network
@@ -116,8 +115,6 @@ def generate_music(
             return NewMusic(found.name, str(out), writer.finished())
         except OSError as error:
             raise _unwritable(error, Path(error.filename or out)) from None
-        finally:
-            stop_listening()
 
 
 def _make_folder(out: Path) -> None:

@@ -17,6 +17,9 @@ STATUS_NAME = "status.json"
 
 CACHED = "cached: same inputs"
 
+TRAIN_LABEL = "train/"
+"""What the labels of trainings start with; the name of the run follows."""
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import cast
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from flows.journal import Journal
+from flows.journal import TRAIN_LABEL, Journal
 from tasks.progress import add_listener
 
 _SECONDS_BETWEEN_UPDATES = 5.0
@@ -33,16 +32,11 @@ class TrainingProgress:
     def __enter__(self) -> None:
         self._stop_listening = add_listener(self._on_progress)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._stop_listening()
 
     def _on_progress(self, label: str, done: float, total: float, text: str) -> None:
-        if not label.startswith("train/"):
+        if not label.startswith(TRAIN_LABEL):
             return
         now = time.monotonic()
         is_due = now - self._updated.get(label, 0.0) >= _SECONDS_BETWEEN_UPDATES

@@ -26,7 +26,7 @@ from pipeline_lib.notes.table import Status
 from pipeline_lib.presets import PresetName, build_config
 from pipeline_lib.tokens.prompt_sources import read_prompt
 from tasks.prepare import prepare
-from tasks.progress import add_listener, reporter, request_stop
+from tasks.progress import reporter, request_stop
 from tasks.scan import take_snapshot
 
 if TYPE_CHECKING:
@@ -137,16 +137,12 @@ def _run_prefect_flow(flow_name: str, corpus: str, artifacts: Path, **parameters
     """Run one of the flows, show its progress, and return what it returns: a path."""
     log = artifacts / LOG_NAME
     with quiet_output(log) as console, ProgressDisplay(console) as display:
-        stop_listening = add_listener(display)
-        try:
-            # Prefect takes seconds to start: what can be refused is refused before.
-            find_sources(prepare(corpus, progress=reporter("prepare")))
-            with display.waiting("start Prefect"):
-                flow = _load_flow(flow_name)
-            with _explained(log), _stopping_on_interrupt(console):
-                return str(flow(corpus=corpus, artifacts=str(artifacts), **parameters))
-        finally:
-            stop_listening()
+        # Prefect takes seconds to start: what can be refused is refused before.
+        find_sources(prepare(corpus, progress=reporter("prepare")))
+        with display.waiting("start Prefect"):
+            flow = _load_flow(flow_name)
+        with _explained(log), _stopping_on_interrupt(console):
+            return str(flow(corpus=corpus, artifacts=str(artifacts), **parameters))
 
 
 def plan_flow(
@@ -165,18 +161,14 @@ def plan_flow(
     """
     config = build_config(preset, settings, scale)
     _refuse_unwritable(artifacts)
-    with quiet_output(Path(os.devnull)) as console, ProgressDisplay(console) as display:
-        stop_listening = add_listener(display)
-        try:
-            from flows.execution import Planner
-            from flows.music_pipeline import experiment
+    with quiet_output(Path(os.devnull)) as console, ProgressDisplay(console):
+        from flows.execution import Planner
+        from flows.experiment import experiment
 
-            store = ArtifactStore(artifacts)
-            planner = Planner(store, artifacts_by_label(last_journal(store)))
-            folder = prepare(corpus, progress=reporter("prepare"))
-            experiment(planner, take_snapshot(store, folder, keep_index=False), config)
-        finally:
-            stop_listening()
+        store = ArtifactStore(artifacts)
+        planner = Planner(store, artifacts_by_label(last_journal(store)))
+        folder = prepare(corpus, progress=reporter("prepare"))
+        experiment(planner, take_snapshot(store, folder, keep_index=False), config)
     return planner.calls
 
 

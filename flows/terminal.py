@@ -28,6 +28,7 @@ from rich.progress import (
 )
 
 from pipeline_lib.errors import ArtifactError
+from tasks.progress import add_listener
 
 _NON_TERMINAL_WIDTH = 120
 
@@ -90,7 +91,7 @@ def make_console(stream: TextIO | None = None) -> Console:
 
 
 class ProgressDisplay:
-    """Draws what `tasks.progress` reports; a listener for it, and a context manager.
+    """Draws what `tasks.progress` reports for as long as it is open: a context manager.
 
     Parameters
     ----------
@@ -115,9 +116,11 @@ class ProgressDisplay:
 
     def __enter__(self) -> ProgressDisplay:
         self._progress.start()
+        self._stop_listening = add_listener(self)
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._stop_listening()
         self._progress.stop()
 
     def __call__(self, label: str, done: float, total: float, text: str) -> None:

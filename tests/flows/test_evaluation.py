@@ -102,7 +102,7 @@ def test_a_folder_without_a_readable_piece_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "music"
     folder.mkdir()
     (folder / "broken.mid").write_bytes(b"MThd")
-    with pytest.raises(CorpusError, match="no piece can be read: 1 of 1"):
+    with pytest.raises(CorpusError, match="no piece can be read: all 1 are rejected"):
         evaluate_music(folder, None, tmp_path)
 
 

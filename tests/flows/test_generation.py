@@ -78,7 +78,7 @@ class Directly:
 @pytest.fixture(scope="module")
 def artifacts(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs, of which the one that reads four tokens predicts better."""
-    from flows.music_pipeline import read_corpus
+    from flows.experiment import read_corpus
     from tasks.encode import encode
     from tasks.index_windows import index_windows
     from tasks.prepare import prepare
