@@ -206,7 +206,8 @@ def _alone(music: _Music) -> Evaluation:
 
 def _against(music: _Music, other: _Music) -> Evaluation:
     here, there = list(music.pieces.values()), list(other.pieces.values())
-    reference, config = build_reference(there), EvaluateConfig()
+    # Of both sides: a piece is more like a histogram that it is part of itself.
+    reference, config = build_reference([*here, *there]), EvaluateConfig()
     figures, of_other = (measure_set(pieces, config, reference) for pieces in (here, there))
     compared = {name: compare(figures[name], of_other[name], _SEED) for name in METRICS}
     p_holm = holm([comparison.p for comparison in compared.values()])

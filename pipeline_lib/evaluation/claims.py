@@ -3,17 +3,20 @@
 Conventions
 -----------
 - A comparison puts the side that should be higher first (``a``); it holds where ``a − b`` is above 0.
-- It is *as claimed*, or the *opposite*, if three things agree: its p-value after Holm's correction for all
-  comparisons is below 0.05, its 95 % interval leaves out 0, and at least 80 % of the seeds point that way. It is
+- It is *as claimed*, or the *opposite*, if its p-value after Holm's correction for all comparisons is below 0.05, its
+  95 % interval leaves out 0, and at least 80 % of the trainings point that way; if fewer do, it is *mixed*. It is
   *negligible* if its interval lies within a fifth of a standard deviation of 0 (Cohen 1988: less than a small
   effect). Otherwise it is *unclear*.
+- With one training a side a comparison is *single*: it tells of these two networks, and nothing of what another seed
+  would have made of the same settings. No verdict rests on it.
+- Where the trainings ended before what was claimed could be seen, it is *unfinished*.
 - A claim is *supported* if all comparisons that decide it are as claimed, *not supported* if one is the opposite or
   negligible, and otherwise it *cannot be told*: so too where nothing was compared.
-- With one seed a side, what is found holds for these trainings; whether others would do the same is not known.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
@@ -22,7 +25,9 @@ import pyarrow as pa
 
 from pipeline_lib.evaluation.comparison import Comparison, holm
 
-Outcome = Literal["as_claimed", "opposite", "negligible", "unclear"]
+Outcome = Literal[
+    "as_claimed", "opposite", "negligible", "mixed", "unclear", "single", "unfinished"
+]
 Verdict = Literal["supported", "not_supported", "cannot_tell"]
 
 _SIGNIFICANT_P = 0.05
@@ -49,7 +54,7 @@ class Finding:
         Standard deviation of the values within the sides, or of the differences of pairs.
     p_holm : float
         Corrected for all comparisons; NaN where there is no p.
-    outcome : {"as_claimed", "opposite", "negligible", "unclear"}
+    outcome : Outcome
         Judged by `judge`, but for findings without a p, which bring theirs along.
     """
 
@@ -84,10 +89,9 @@ FINDING_SCHEMA = pa.schema(
         pa.field("outcome", pa.string(), nullable=False),
         *(pa.field(n, pa.float64()) for n in ("mean_a", "mean_b", "difference", "low", "high")),
         *(pa.field(n, pa.float64()) for n in ("spread", "delta", "p", "p_holm")),
-        *(pa.field(n, pa.int64()) for n in ("n_a", "n_b", "n_groups_a", "n_groups_b")),
-        *(pa.field(n, pa.int64()) for n in ("agreeing_groups", "shared_groups")),
+        *(pa.field(n, pa.int64()) for n in ("n_a", "n_b", "n_groups", "agreeing_groups")),
     ],
-    metadata={"schema": "findings/1"},
+    metadata={"schema": "findings/2"},
 )
 """One row per `Finding`, with the verdict on its claim and the fields of its `Comparison`."""
 
@@ -101,7 +105,12 @@ def judge(claims: Iterable[int], findings: Sequence[Finding]) -> list[Judgement]
     findings : sequence of Finding
         Of all claims: together they are what Holm's correction is for.
     """
-    p_holm = holm([finding.comparison.p for finding in findings])
+    p_holm = holm(
+        [
+            float("nan") if finding.comparison.n_groups == 1 else finding.comparison.p
+            for finding in findings
+        ]
+    )
     judged = [_judged(finding, float(p)) for finding, p in zip(findings, p_holm, strict=True)]
     return [
         Judgement(claim, _verdict(of_claim), of_claim)
@@ -136,15 +145,18 @@ def judgements_from_table(claims: Iterable[int], table: pa.Table) -> list[Judgem
 
 def _judged(finding: Finding, p_holm: float) -> Finding:
     c = finding.comparison
-    if p_holm != p_holm:  # NaN: no test was made
+    if c.n_groups == 1:
+        return replace(finding, outcome="single")
+    if math.isnan(p_holm):  # no test was made
         return finding
     outcome: Outcome = "unclear"
-    excludes_zero = c.low > 0 or c.high < 0
-    agree = not c.shared_groups or c.agreeing_groups >= _MIN_AGREEING * c.shared_groups
-    if p_holm < _SIGNIFICANT_P and excludes_zero and agree:
+    differs = p_holm < _SIGNIFICANT_P and (c.low > 0 or c.high < 0)
+    if differs and c.agreeing_groups >= _MIN_AGREEING * c.n_groups:
         outcome = "as_claimed" if c.difference > 0 else "opposite"
     elif max(abs(c.low), abs(c.high)) < _NEGLIGIBLE_SD * finding.spread:
         outcome = "negligible"
+    elif differs:
+        outcome = "mixed"
     return replace(finding, p_holm=p_holm, outcome=outcome)
 
 

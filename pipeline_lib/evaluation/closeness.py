@@ -1,22 +1,23 @@
 """Which of two sets of pieces is closer to a corpus, over all metrics together, and how sure that is.
 
-The relative test of Bounliphone et al. (2016), "A test of relative similarity for model selection in generative
-models": the difference of two maximum mean discrepancies from the same corpus. In place of their normal
-approximation stand a bootstrap for the interval and a permutation of pieces between the two sets for p, as in
-`comparison`. The corpus is held fixed.
+As Bounliphone et al. (2016), "A test of relative similarity for model selection in generative models": the difference
+of two maximum mean discrepancies from the same corpus, which is held fixed. With several trainings a side each has a
+distance of its own, and these are compared as in `comparison`; the pieces of one training alone are drawn by a
+bootstrap, which stands in place of the authors' normal approximation.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline_lib.evaluation.comparison import Comparison
+from pipeline_lib.evaluation.comparison import Comparison, compare_paired
 from pipeline_lib.evaluation.distances import likenesses, standardised
 from pipeline_lib.evaluation.metrics import METRICS
-from pipeline_lib.evaluation.resampling import dealt_out, p_value, percentile_interval
-from pipeline_lib.evaluation.statistics import FloatArray
+from pipeline_lib.evaluation.statistics import FloatArray, percentile_interval
 
 N_RESAMPLES = 2_000
 
@@ -36,43 +37,29 @@ def compare_closeness(
     Parameters
     ----------
     a, b, corpus : DataFrame
-        One row per piece, a column per metric; at least two pieces each.
+        One row per piece, a column per metric; at least two pieces of each training.
     seed : int
         Of the resampling.
     groups_a, groups_b : array_like, shapes (n_a,), (n_b,)
-        The seed of each piece's training. The bootstrap draws groups first where both sides have at least two.
+        The seed of each piece's training; those that both sides have are compared.
 
     Returns
     -------
     Comparison
-        Its means are the two distances; Cliff's delta is NaN, for a distance belongs to no single piece.
+        Its means are the two distances, over trainings. Cliff's delta is NaN, for a distance belongs to no single
+        piece; so is p with one training.
     """
     in_a, in_b = np.asarray(groups_a), np.asarray(groups_b)
     distances = _Distances(a, b, corpus)
-    mean_a, mean_b = distances.of(np.arange(len(a))), distances.of(len(a) + np.arange(len(b)))
-    low, high = _interval(distances, in_a, in_b, seed)
     shared = np.intersect1d(in_a, in_b)
-    by_group = [
-        distances.of(np.flatnonzero(in_a == group))
-        - distances.of(len(a) + np.flatnonzero(in_b == group))
-        for group in shared
-    ]
-    difference = mean_a - mean_b
-    return Comparison(
-        mean_a=mean_a,
-        mean_b=mean_b,
-        difference=difference,
-        low=low,
-        high=high,
-        delta=float("nan"),
-        p=_p(distances, difference, seed),
-        n_a=len(a),
-        n_b=len(b),
-        n_groups_a=len(np.unique(in_a)),
-        n_groups_b=len(np.unique(in_b)),
-        agreeing_groups=int((np.sign(by_group) == np.sign(difference)).sum()),
-        shared_groups=len(shared),
-    )
+    of_a = [distances.of(np.flatnonzero(in_a == group)) for group in shared]
+    of_b = [distances.of(len(a) + np.flatnonzero(in_b == group)) for group in shared]
+    compared = compare_paired(of_a, of_b, seed, shared)
+    unknown = float("nan")
+    if len(shared) < 2:
+        low, high = _interval(distances, len(a), len(b), seed)
+        compared = replace(compared, low=low, high=high, p=unknown)
+    return replace(compared, delta=unknown, n_a=len(a), n_b=len(b))
 
 
 class _Distances:
@@ -81,20 +68,18 @@ class _Distances:
     def __init__(self, a: pd.DataFrame, b: pd.DataFrame, corpus: pd.DataFrame) -> None:
         together = pd.concat([a, b, corpus])[list(METRICS)].to_numpy()
         likeness = likenesses(standardised(together))
-        self.n_a, self.n_made = len(a), len(a) + len(b)
-        n_corpus = len(corpus)
-        self._among = likeness[: self.n_made, : self.n_made]
-        self._to_corpus: FloatArray = likeness[: self.n_made, self.n_made :].mean(axis=1)
-        self._in_corpus = float(
-            likeness[self.n_made :, self.n_made :].sum() / (n_corpus * (n_corpus - 1))
-        )
+        n_made, n_corpus = len(a) + len(b), len(corpus)
+        self._among = likeness[:n_made, :n_made]
+        self._to_corpus: FloatArray = likeness[:n_made, n_made:].mean(axis=1)
+        among_corpus = likeness[n_made:, n_made:].sum()
+        self._in_corpus = float(among_corpus / (n_corpus * (n_corpus - 1)))
 
     def of(self, pieces: Indices) -> float:
         """Of one set, given by numbers of pieces."""
         times = np.bincount(pieces, minlength=len(self._among))
         return float(self.of_many(times[None])[0])
 
-    def of_many(self, times: NDArray[np.integer] | NDArray[np.bool_]) -> FloatArray:
+    def of_many(self, times: NDArray[np.integer]) -> FloatArray:
         """Of many sets, shape (n_sets,), given by how often each piece is in each, shape (n_sets, n_pieces)."""
         weights = times.astype(np.float64)
         n = weights.sum(axis=1)
@@ -104,38 +89,10 @@ class _Distances:
         return np.asarray(among + self._in_corpus - 2 * (weights @ self._to_corpus) / n)
 
 
-def _interval(
-    distances: _Distances, in_a: NDArray[np.generic], in_b: NDArray[np.generic], seed: int
-) -> tuple[float, float]:
+def _interval(distances: _Distances, n_a: int, n_b: int, seed: int) -> tuple[float, float]:
+    """Of the difference, both sides drawn anew piece by piece."""
     rng = np.random.default_rng(seed)
-    by_group = min(len(np.unique(in_a)), len(np.unique(in_b))) >= 2
-    drawn_a, drawn_b = (_drawn(side, by_group, rng) for side in (in_a, in_b))
-    of_a = distances.of_many(np.pad(drawn_a, ((0, 0), (0, len(in_b)))))
-    of_b = distances.of_many(np.pad(drawn_b, ((0, 0), (len(in_a), 0))))
+    drawn_a, drawn_b = (rng.multinomial(n, np.full(n, 1 / n), N_RESAMPLES) for n in (n_a, n_b))
+    of_a = distances.of_many(np.pad(drawn_a, ((0, 0), (0, n_b))))
+    of_b = distances.of_many(np.pad(drawn_b, ((0, 0), (n_a, 0))))
     return percentile_interval(of_a - of_b)
-
-
-def _drawn(groups: NDArray[np.generic], by_group: bool, rng: np.random.Generator) -> Indices:
-    """How often each piece is in each resample, shape (N_RESAMPLES, n_pieces)."""
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    if not by_group:
-        members = [np.arange(len(groups))]
-    n_drawn = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), N_RESAMPLES)
-    times = np.zeros((N_RESAMPLES, len(groups)), dtype=np.int64)
-    for n_times, pieces in zip(n_drawn.T, members, strict=True):
-        # Drawn so often, a group gives as many pieces as it has each time.
-        times[:, pieces] = rng.multinomial(
-            n_times * len(pieces), np.full(len(pieces), 1 / len(pieces))
-        )
-    return times
-
-
-def _p(distances: _Distances, observed: float, seed: int) -> float:
-    n_a, n_made = distances.n_a, distances.n_made
-    by_chance = np.concatenate(
-        [
-            distances.of_many(is_a) - distances.of_many(~is_a)
-            for is_a in dealt_out(N_RESAMPLES, n_a, n_made - n_a, seed)
-        ]
-    )
-    return p_value(np.abs(by_chance), abs(observed), rounding=1e-12)

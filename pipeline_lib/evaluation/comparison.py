@@ -6,13 +6,13 @@ comes with an interval, an effect size and a p-value, so that "no difference sho
 Conventions
 -----------
 - NaN (a piece too short for a metric) is left out; of pairs, both are.
-- Intervals are 95 % percentile bootstrap intervals of the difference of means over 10,000 resamples (Efron &
-  Tibshirani 1993, chapter 13).
-- p-values are two-sided, from 10,000 random rearrangements; see `resampling`. The smallest is 0.0001.
-- Pieces of one training resemble each other more than those of another. `groups`, the seed of each piece's
-  training, are therefore drawn first and pieces within them then (two-level bootstrap, Davison & Hinkley
-  1997, section 3.8). With few seeds such an interval is still too narrow, and p-values treat pieces as
-  independent: read them beside the number of seeds that agree.
+- Without groups the pieces are the unit: intervals are 95 % percentile bootstrap intervals of the difference of
+  means over 10,000 resamples (Efron & Tibshirani 1993, chapter 13), p-values are two-sided, from 10,000 random
+  rearrangements; see `resampling`. The smallest is 0.0001.
+- Pieces of one training resemble each other more than those of another, and blocks of one loss curve still more:
+  as many as there are, they are one observation of what a setting does. So with two groups or more, the seed of each
+  piece's training, the groups are the unit: one mean difference each, and of these Student's t, for the interval and
+  for p. A sign flip of five could not go below 0.06.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtr, stdtrit
 
-from pipeline_lib.evaluation.resampling import (
-    Groups,
+from pipeline_lib.evaluation.resampling import permutation_p, resampled_means, sign_flip_p
+from pipeline_lib.evaluation.statistics import (
+    FloatArray,
+    known_values,
+    mean,
     percentile_interval,
-    permutation_p,
-    resampled_means,
-    sign_flip_p,
 )
-from pipeline_lib.evaluation.statistics import FloatArray, known_values, mean
 
 
 @dataclass(frozen=True)
@@ -40,24 +40,24 @@ class Comparison:
     Parameters
     ----------
     mean_a, mean_b : float
-        Over pieces.
+        Over pieces; with groups, over the means of groups.
     difference : float
         ``mean_a − mean_b``.
     low, high : float
-        95 % bootstrap interval of the difference. NaN with fewer than two pieces on a side.
+        95 % interval of the difference. NaN with fewer than two pieces on a side.
     delta : float
         Cliff's delta, −1 (every value of a below every one of b) to 1. Romano et al. (2006) call less than
         0.147 negligible, less than 0.33 small, less than 0.474 medium.
     p : float
-        That the difference is 0: by permutation or, of pairs, by flipping signs. Not corrected for the
-        number of comparisons; see `holm`.
+        Two-sided p-value of the hypothesis that the means are equal. Not corrected for the number of comparisons;
+        see `holm`.
     n_a, n_b : int
         Pieces that count; of pairs, twice the same.
-    n_groups_a, n_groups_b : int
-        Groups that these come from; 0 where none were given.
-    agreeing_groups, shared_groups : int
-        In how many of the groups on both sides the difference has the sign that it has over all, and how
-        many groups are on both sides.
+    n_groups : int
+        Groups that these come from; 0 where none were given. With one, interval and p are those of its pieces and
+        say nothing about another group.
+    agreeing_groups : int
+        In how many groups the difference has the sign that it has over all.
     """
 
     mean_a: float
@@ -69,19 +69,11 @@ class Comparison:
     p: float
     n_a: int
     n_b: int
-    n_groups_a: int
-    n_groups_b: int
-    agreeing_groups: int
-    shared_groups: int
+    n_groups: int = 0
+    agreeing_groups: int = 0
 
 
-def compare(
-    a: ArrayLike,
-    b: ArrayLike,
-    seed: int,
-    groups_a: ArrayLike | None = None,
-    groups_b: ArrayLike | None = None,
-) -> Comparison:
+def compare(a: ArrayLike, b: ArrayLike, seed: int) -> Comparison:
     """Compare two sets of different pieces.
 
     Parameters
@@ -90,27 +82,19 @@ def compare(
         One value per piece.
     seed : int
         Of the resampling.
-    groups_a, groups_b : array_like, shapes (n_a,), (n_b,), optional
-        What each piece belongs to, such as the seed of the training. The bootstrap draws groups first
-        where both sides have at least two.
     """
-    on_a, in_a = _known(a, groups_a)
-    on_b, in_b = _known(b, groups_b)
-    difference = mean(on_a) - mean(on_b)
-    low, high = _interval([(on_a, in_a), (on_b, in_b)], seed)
+    on_a, on_b = known_values(a), known_values(b)
+    low, high = _bootstrap_interval([on_a, on_b], seed)
     return Comparison(
         mean_a=mean(on_a),
         mean_b=mean(on_b),
-        difference=difference,
+        difference=mean(on_a) - mean(on_b),
         low=low,
         high=high,
         delta=cliffs_delta(on_a, on_b),
         p=permutation_p(on_a, on_b, seed),
         n_a=len(on_a),
         n_b=len(on_b),
-        n_groups_a=_n_groups(in_a),
-        n_groups_b=_n_groups(in_b),
-        **_agreement(on_a, on_b, in_a, in_b),
     )
 
 
@@ -124,33 +108,41 @@ def compare_paired(
     a, b : array_like, shape (n,)
         Both of the same pieces, in the same order.
     seed : int
-        Of the resampling, which draws pairs.
+        Of the resampling of pairs, where they are the unit.
     groups : array_like, shape (n,), optional
-        What each pair belongs to. The bootstrap draws groups first where there are at least two.
+        What each pair belongs to, such as the seed of the training. With at least two they are the unit.
 
     Returns
     -------
     Comparison
         Its delta is Cliff's for pairs (1993): the share of pairs with a > b minus that with a < b.
     """
-    pairs = np.column_stack([_floats(a), _floats(b)])
-    differences, in_groups = _known(pairs[:, 0] - pairs[:, 1], groups)
-    on_a, on_b = pairs[~np.isnan(pairs).any(axis=1)].T
-    low, high = _interval([(differences, in_groups)], seed)
-    n_groups = _n_groups(in_groups)
+    pairs = np.column_stack([np.asarray(side, dtype=np.float64) for side in (a, b)])
+    is_known = ~np.isnan(pairs).any(axis=1)
+    pairs = pairs[is_known]
+    of_groups = np.empty((0, 2))
+    if groups is not None:
+        of_groups = _group_means(pairs, np.asarray(groups)[is_known])
+    units = of_groups if len(of_groups) >= 2 else pairs
+    differences = units[:, 0] - units[:, 1]
+    if units is of_groups:
+        low, high, p = _student_t(differences)
+    else:
+        low, high = _bootstrap_interval([differences], seed)
+        p = sign_flip_p(differences, seed)
+    signs = np.sign(of_groups[:, 0] - of_groups[:, 1])
     return Comparison(
-        mean_a=mean(on_a),
-        mean_b=mean(on_b),
+        mean_a=mean(units[:, 0]),
+        mean_b=mean(units[:, 1]),
         difference=mean(differences),
         low=low,
         high=high,
-        delta=mean(np.sign(differences)),
-        p=sign_flip_p(differences, seed),
-        n_a=len(differences),
-        n_b=len(differences),
-        n_groups_a=n_groups,
-        n_groups_b=n_groups,
-        **_agreement(on_a, on_b, in_groups, in_groups),
+        delta=mean(np.sign(pairs[:, 0] - pairs[:, 1])),
+        p=p,
+        n_a=len(pairs),
+        n_b=len(pairs),
+        n_groups=len(of_groups),
+        agreeing_groups=int((signs == np.sign(mean(differences))).sum()),
     )
 
 
@@ -187,7 +179,7 @@ def holm(p_values: ArrayLike) -> FloatArray:
     float64 array, shape (n,)
         In the order given.
     """
-    p = _floats(p_values)
+    p = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full_like(p, np.nan)
     # NaN are sorted last.
     order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]
@@ -196,42 +188,29 @@ def holm(p_values: ArrayLike) -> FloatArray:
     return adjusted
 
 
-def _floats(values: ArrayLike) -> FloatArray:
-    return np.asarray(values, dtype=np.float64)
+def _group_means(pairs: FloatArray, groups: NDArray[np.generic]) -> FloatArray:
+    """Mean of each group's pairs, shape (n_groups, 2)."""
+    names = np.unique(groups)
+    return np.array([pairs[groups == name].mean(axis=0) for name in names]).reshape(-1, 2)
 
 
-def _known(values: ArrayLike, groups: ArrayLike | None = None) -> tuple[FloatArray, Groups | None]:
-    """The values that are not NaN, and their groups."""
-    array = _floats(values)
-    is_known = ~np.isnan(array)
-    return array[is_known], None if groups is None else np.asarray(groups)[is_known]
+def _student_t(differences: FloatArray) -> tuple[float, float, float]:
+    """95 % interval of the mean of at least two differences, and the p-value of its being 0 (Student 1908)."""
+    freedom = len(differences) - 1
+    mean_difference = float(differences.mean())
+    error = float(differences.std(ddof=1) / np.sqrt(len(differences)))
+    half_width = float(stdtrit(freedom, 0.975)) * error
+    if error:
+        p = 2 * float(stdtr(freedom, -abs(mean_difference) / error))
+    else:
+        p = 0.0 if mean_difference else 1.0
+    return mean_difference - half_width, mean_difference + half_width, p
 
 
-def _n_groups(groups: Groups | None) -> int:
-    return 0 if groups is None else len(np.unique(groups))
-
-
-def _interval(sides: Sequence[tuple[FloatArray, Groups | None]], seed: int) -> tuple[float, float]:
+def _bootstrap_interval(sides: Sequence[FloatArray], seed: int) -> tuple[float, float]:
     """Of the mean of one set of values or, of two, of the first's mean minus the second's."""
-    if min(len(values) for values, _ in sides) < 2:
+    if min(len(values) for values in sides) < 2:
         return float("nan"), float("nan")
-    two_level = min(_n_groups(groups) for _, groups in sides) >= 2
     rng = np.random.default_rng(seed)
-    means = [
-        resampled_means(values, groups if two_level else None, rng) for values, groups in sides
-    ]
+    means = [resampled_means(values, rng) for values in sides]
     return percentile_interval(means[0] - means[1] if len(means) == 2 else means[0])
-
-
-def _agreement(
-    a: FloatArray, b: FloatArray, groups_a: Groups | None, groups_b: Groups | None
-) -> dict[str, int]:
-    """In how many groups the difference has the sign that it has over all."""
-    if groups_a is None or groups_b is None:
-        return {"agreeing_groups": 0, "shared_groups": 0}
-    shared = np.intersect1d(groups_a, groups_b)
-    signs = [np.sign(a[groups_a == g].mean() - b[groups_b == g].mean()) for g in shared]
-    return {
-        "agreeing_groups": sum(bool(sign == np.sign(a.mean() - b.mean())) for sign in signs),
-        "shared_groups": len(shared),
-    }

@@ -47,7 +47,8 @@ class Discrepancy:
         Without bias, so that it varies around 0, below it too, if the sets are alike. At most 2. NaN with
         fewer than two pieces on a side.
     p : float
-        That pieces dealt out to the sides at random are as far apart.
+        Of the hypothesis that both sets come from one distribution: how often pieces dealt out to the sides at random
+        are as far apart.
     n_a, n_b : int
         Pieces that it is over.
     """
@@ -72,7 +73,7 @@ def set_distances(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> p
     -------
     DataFrame
         One row per metric, in the order of columns: ``metric``, ``overlapped_area`` (0 to 1), ``kl_nat`` (of the
-        inter-set distances from the intra-set ones), ``n_generated``, ``n_corpus`` (pieces they are over). Both
+        intra-set distances from the inter-set ones, as mgeval has it), ``n_generated``, ``n_corpus`` (pieces they are over). Both
         figures are NaN where distances are all alike, as in a corpus of melodies, whose polyphony is 1.
     """
     generated, corpus = _chosen(generated, seed), _chosen(corpus, seed)
@@ -229,7 +230,8 @@ def likenesses(features: FloatArray) -> FloatArray:
     squares = (features**2).sum(axis=1)
     squared = np.maximum(squares[:, None] + squares - 2 * features @ features.T, 0)
     distances = np.sqrt(squared[np.triu_indices(len(squared), k=1)])
-    width = np.median(distances[distances > 0])
+    # Rounding leaves equal pieces some 1e-8 apart.
+    width = np.median(distances[distances > 1e-6 * distances.max(initial=0.0)])
     kernel: FloatArray = np.exp(-squared / (2 * width**2))
     np.fill_diagonal(kernel, 0)
     return kernel

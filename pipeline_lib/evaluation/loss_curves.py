@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline_lib.evaluation.statistics import INTERVAL_LEVEL, FloatArray
+from pipeline_lib.evaluation.statistics import FloatArray, percentile_interval
 
 BLOCK_UPDATES = 50
 
@@ -62,8 +62,9 @@ def plateau_update(losses: ArrayLike) -> float:
     """The update after which a curve has levelled off.
 
     The first one after which no block's mean lies above ``end + 0.1 (beginning − end)``, where beginning and end
-    are the means of the first and the last block. A curve that goes on falling to its end levels off late, one
-    that does not fall never.
+    are the means of the first and the last block: nine tenths of the fall *that was seen* lie before it. A curve
+    that falls ever more slowly, as by a power law, never is level; of it this update comes the later, the longer it
+    was watched. So only curves of equal length are compared.
 
     Returns
     -------
@@ -95,9 +96,7 @@ def plateau_interval(curves: Sequence[ArrayLike], seed: int) -> tuple[float, flo
     resampled = np.stack([_resampled_plateaus(blocks(curve), rng) for curve in curves])
     drawn = rng.integers(len(curves), size=resampled.shape) if len(curves) > 1 else 0
     means = np.take_along_axis(resampled, np.broadcast_to(drawn, resampled.shape), 0).mean(axis=0)
-    tail = (1 - INTERVAL_LEVEL) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+    return percentile_interval(means)
 
 
 def _resampled_plateaus(of_blocks: FloatArray, rng: np.random.Generator) -> FloatArray:

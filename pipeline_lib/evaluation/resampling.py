@@ -1,6 +1,6 @@
 """Chance, worked out by drawing again: bootstrap samples, permutations, flipped signs.
 
-Free of music, as `statistics` is. NaN are left out. p-values are ``(k + 1) / (10,000 + 1)``, k being the number
+Free of music, as `statistics` is. Values are taken as independent of each other. NaN are left out. p-values are ``(k + 1) / (10,000 + 1)``, k being the number
 of 10,000 random rearrangements at least as extreme as what was seen (Phipson & Smyth 2010): never 0. Memory
 stays small whatever the number of pieces; the same seed and values give the same outcome.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline_lib.evaluation.statistics import INTERVAL_LEVEL, FloatArray, known_values
+from pipeline_lib.evaluation.statistics import FloatArray, known_values
 
 N_RESAMPLES = 10_000
 N_PERMUTATIONS = 10_000
@@ -20,26 +20,53 @@ N_PERMUTATIONS = 10_000
 _CHUNK = 20_000
 """Numbers drawn at once: few enough that their memory is reused, which halves the time."""
 
-Groups = NDArray[np.generic]
-"""What each piece belongs to, such as the seed of the training that wrote it."""
-
 
 def permutation_p(a: ArrayLike, b: ArrayLike, seed: int) -> float:
-    """How likely a difference of means so large is by chance: all values dealt out to two sides anew.
+    """How likely means so far apart are by chance: all values dealt out to two sides anew.
+
+    How far apart is told by Welch's t, not by the bare difference, which would find means different where sides of
+    unequal numbers only scatter differently (Janssen 1997, "Studentized permutation tests for non-i.i.d. hypotheses
+    and the generalized Behrens-Fisher problem").
 
     Returns
     -------
     float
-        Two-sided. NaN where a side has no values.
+        Two-sided. NaN where a side has fewer than two values.
     """
     on_a, on_b = known_values(a), known_values(b)
-    if not (len(on_a) and len(on_b)):
+    if min(len(on_a), len(on_b)) < 2:
         return float("nan")
     values = np.concatenate([on_a, on_b])
+    if not np.ptp(values):
+        return 1.0
     values -= values.mean()
-    # Around their mean all values sum to 0, so the sum on side a alone tells how far the means lie apart.
-    sums = [is_a @ values for is_a in dealt_out(N_PERMUTATIONS, len(on_a), len(on_b), seed)]
-    return _two_sided_p(np.concatenate(sums), values[: len(on_a)].sum(), values)
+    as_seen = np.arange(len(values))[None] < len(on_a)
+    ways = dealt_out(N_PERMUTATIONS, len(on_a), len(on_b), seed)
+    by_chance = np.concatenate([_welch_t(values, is_a) for is_a in ways])
+    observed = float(_welch_t(values, as_seen)[0])
+    return p_value(by_chance, observed, rounding=1e-9 * min(observed, 1e9))
+
+
+def _welch_t(values: FloatArray, is_a: NDArray[np.bool_]) -> FloatArray:
+    """Without its sign, for each row of `is_a`; 0 of equal means, infinite if different ones do not vary."""
+    squares = values**2
+    n_a = int(is_a[0].sum())
+    n_b = len(values) - n_a
+    sum_a, squares_a = is_a @ values, is_a @ squares
+    # Around their mean all values sum to 0.
+    difference = np.abs(sum_a / n_a + sum_a / n_b)
+    # Both, as sums of squares, give or take rounding.
+    no_variance, no_difference = 1e-12 * squares.sum(), 1e-24 * squares.sum()
+    variance = sum(
+        (of_squares - of_values**2 / n) / (n - 1) / n
+        for of_values, of_squares, n in (
+            (sum_a, squares_a, n_a),
+            (-sum_a, squares.sum() - squares_a, n_b),
+        )
+    )
+    varies = variance > no_variance
+    t = np.where(varies, difference / np.sqrt(np.where(varies, variance, 1.0)), np.inf)
+    return np.where(difference**2 <= no_difference, 0.0, t)
 
 
 def dealt_out(n_ways: int, n_a: int, n_b: int, seed: int) -> Iterator[NDArray[np.bool_]]:
@@ -76,35 +103,13 @@ def sign_flip_p(differences: ArrayLike, seed: int) -> float:
     return _two_sided_p(2 * np.concatenate(kept) - known.sum(), known.sum(), known)
 
 
-def resampled_means(
-    values: FloatArray, groups: Groups | None, rng: np.random.Generator
-) -> FloatArray:
-    """Means of `N_RESAMPLES` bootstrap samples: of pieces or, with groups, of groups and pieces in them.
-
-    Parameters
-    ----------
-    values : float64 array, shape (n_pieces,)
-        None of them NaN.
-    groups : array, shape (n_pieces,), or None
-        With groups, as many groups as there are are drawn, and of each as many pieces as it has.
-    rng : Generator
-    """
-    if groups is None:
-        return _resampled_sums(values, N_RESAMPLES, rng) / len(values)
-    names, sizes = np.unique(groups, return_counts=True)
-    drawn = rng.integers(len(names), size=(N_RESAMPLES, len(names)))
-    sums = np.empty(drawn.shape)
-    for number, name in enumerate(names):
-        places = drawn == number
-        sums[places] = _resampled_sums(values[groups == name], int(places.sum()), rng)
-    return sums.sum(axis=1) / sizes[drawn].sum(axis=1)
-
-
-def percentile_interval(resampled: FloatArray) -> tuple[float, float]:
-    """From the 2.5th to the 97.5th percentile."""
-    tail = (1 - INTERVAL_LEVEL) / 2
-    low, high = np.quantile(resampled, [tail, 1 - tail])
-    return float(low), float(high)
+def resampled_means(values: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Means of `N_RESAMPLES` bootstrap samples of the values, none of which is NaN."""
+    sums = [
+        values.take(rng.integers(len(values), size=(n_rows, len(values)))).sum(axis=1)
+        for n_rows in _chunks(N_RESAMPLES, len(values))
+    ]
+    return np.concatenate(sums) / len(values)
 
 
 def p_value(rearranged: FloatArray, observed: float, rounding: float) -> float:
@@ -112,15 +117,6 @@ def p_value(rearranged: FloatArray, observed: float, rounding: float) -> float:
     # The same values in another order may add up to a little less.
     k = np.count_nonzero(rearranged >= observed - rounding)
     return float((k + 1) / (len(rearranged) + 1))
-
-
-def _resampled_sums(values: FloatArray, n_samples: int, rng: np.random.Generator) -> FloatArray:
-    """Sums of bootstrap samples, each of as many values as there are."""
-    sums = [
-        values.take(rng.integers(len(values), size=(n_rows, len(values)))).sum(axis=1)
-        for n_rows in _chunks(n_samples, len(values))
-    ]
-    return np.concatenate(sums) if sums else np.empty(0)
 
 
 def _chunks(n_rows: int, n_columns: int) -> Iterator[int]:

@@ -13,7 +13,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 N_RESAMPLES = 2_000
-INTERVAL_LEVEL = 0.95
+_TAIL = 0.025
+"""What a 95 % interval leaves out on either side."""
 
 
 def mean(values: ArrayLike) -> float:
@@ -102,8 +103,12 @@ def bootstrap_interval(values: ArrayLike, seed: int) -> tuple[float, float]:
         return float("nan"), float("nan")
     draws = np.random.default_rng(seed).integers(len(known), size=(N_RESAMPLES, len(known)))
     means = known[draws].mean(axis=1)
-    tail = (1 - INTERVAL_LEVEL) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
+    return percentile_interval(means)
+
+
+def percentile_interval(resampled: FloatArray) -> tuple[float, float]:
+    """From the 2.5th to the 97.5th percentile."""
+    low, high = np.quantile(resampled, [_TAIL, 1 - _TAIL])
     return float(low), float(high)
 
 

@@ -92,6 +92,7 @@ def _row(finding: Finding) -> FindingRow:
     c = finding.comparison
     sides = [f"{finding.side_a}: {_short(c.mean_a)}", f"{finding.side_b}: {_short(c.mean_b)}"]
     is_plateau = not finding.side_b
+    is_compared_by_training = c.n_groups > 1 and not is_plateau
 
     def measure(texts: Texts) -> str:
         if finding.measure in texts.sections["metric"]:
@@ -104,7 +105,7 @@ def _row(finding: Finding) -> FindingRow:
         return texts("claims.n", a=c.n_a, b=c.n_b)
 
     def agreement(texts: Texts) -> str:
-        return texts("claims.agreement", agreeing=c.agreeing_groups, shared=c.shared_groups)
+        return texts("claims.agreement", agreeing=c.agreeing_groups, shared=c.n_groups)
 
     shift = c.mean_b if is_plateau else 0.0
     return FindingRow(
@@ -115,7 +116,7 @@ def _row(finding: Finding) -> FindingRow:
         interval=f"{_short(c.low + shift)} … {_short(c.high + shift)}",
         p="" if finding.p_holm != finding.p_holm else _probability(finding.p_holm),
         sample_size=in_all_languages(sample_size),
-        agreement=in_all_languages(agreement) if c.shared_groups else Markup(""),
+        agreement=in_all_languages(agreement) if is_compared_by_training else Markup(""),
         outcome=in_all_languages(lambda texts: texts(f"claims.{finding.outcome}")),
         finding=finding,
     )

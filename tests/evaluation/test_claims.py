@@ -26,10 +26,8 @@ CLEAR = Comparison(
     p=0.001,
     n_a=100,
     n_b=100,
-    n_groups_a=5,
-    n_groups_b=5,
+    n_groups=5,
     agreeing_groups=5,
-    shared_groups=5,
 )
 
 
@@ -45,8 +43,10 @@ def finding(claim: int = 1, decides: bool = True, spread: float = 1.0, **changes
         ({"p": 0.06}, "unclear"),
         ({"low": -0.1}, "unclear"),
         ({"agreeing_groups": 4}, "as_claimed"),
-        ({"agreeing_groups": 3}, "unclear"),
-        ({"n_groups_a": 0, "agreeing_groups": 0, "shared_groups": 0}, "as_claimed"),
+        ({"agreeing_groups": 3}, "mixed"),
+        ({"n_groups": 0, "agreeing_groups": 0}, "as_claimed"),
+        ({"n_groups": 1, "agreeing_groups": 1}, "single"),
+        ({"agreeing_groups": 3, "low": 0.01, "high": 0.19}, "negligible"),
         ({"p": 0.5, "difference": 0.0, "low": -0.15, "high": 0.19}, "negligible"),
         ({"p": 0.5, "difference": 0.0, "low": -0.15, "high": 0.21}, "unclear"),
         ({"low": float("nan"), "high": float("nan")}, "unclear"),
@@ -86,6 +86,14 @@ def test_all_claims_share_one_correction() -> None:
     assert alone.verdict == "supported"
     assert (first.verdict, second.verdict) == ("cannot_tell", "cannot_tell")
     assert first.findings[0].p_holm == pytest.approx(0.06)
+
+
+def test_what_single_trainings_differ_in_neither_decides_nor_costs_the_others() -> None:
+    single = finding(p=0.001, n_groups=1)
+    (judgement,) = judge([1], [finding(p=0.03), single])
+    assert judgement.verdict == "cannot_tell"
+    assert [f.outcome for f in judgement.findings] == ["as_claimed", "single"]
+    assert judgement.findings[0].p_holm == pytest.approx(0.03)
 
 
 def test_a_finding_without_a_test_keeps_its_outcome() -> None:

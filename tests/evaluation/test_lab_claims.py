@@ -21,10 +21,17 @@ N_UPDATES = 2_500
 
 def exponential(config: RunConfig, n_updates: int = N_UPDATES) -> np.ndarray:
     """Falls from 5 to 1: faster with a higher rate and a longer window, and with noise that grows with the rate."""
-    pace = 250 if config.learning_rate >= 5e-3 else 0.5 / config.learning_rate
+    pace = 250 if config.learning_rate >= 5e-3 else min(0.5 / config.learning_rate, 600)
     pace *= 100 / config.seq_length
     noise = np.random.default_rng(config.seed).normal(0, 3 * config.learning_rate, n_updates)
     return 1 + 4 * np.exp(-np.arange(n_updates) / pace) + noise
+
+
+def exponential_alike(config: RunConfig) -> np.ndarray:
+    """Falls from 5 to 1 at the same pace, whatever the settings; noise and pace vary by training."""
+    rng = np.random.default_rng([config.seed, config.seq_length])
+    pace = 250 + rng.normal(0, 10)
+    return 1 + 4 * np.exp(-np.arange(N_UPDATES) / pace) + rng.normal(0, 0.01, N_UPDATES)
 
 
 def music(config: RunConfig, shift: Callable[[RunConfig, float, str], float]) -> pd.DataFrame:
@@ -92,7 +99,7 @@ def test_every_finding_has_an_interval_and_a_sample_size(claimed: dict[int, Judg
             c = finding.comparison
             assert c.low <= c.difference <= c.high
             assert c.n_a > 0
-            assert max(c.n_groups_a, c.n_groups_b) >= 5
+            assert c.n_groups >= 5
 
 
 @pytest.mark.slow
@@ -124,7 +131,7 @@ def test_where_nothing_differs_no_claim_about_music_is_supported() -> None:
 def test_short_trainings_cannot_tell_where_the_loss_levels_off() -> None:
     found = judged(as_claimed, lambda config: exponential(config, n_updates=400))
     (plateau,) = (finding for finding in found[1].findings if finding.measure == "plateau")
-    assert plateau.outcome == "unclear"
+    assert plateau.outcome == "unfinished"
     assert found[1].verdict == "cannot_tell"
 
 
@@ -133,6 +140,22 @@ def test_the_three_runs_alone_say_nothing_about_the_rates_between() -> None:
     found = judged(as_claimed, scale="original")
     assert (found[7].verdict, found[7].findings) == ("cannot_tell", ())
     assert {f.side_a for f in found[4].findings} == {"v3"}
+
+
+@pytest.mark.slow
+def test_no_verdict_rests_on_settings_that_were_trained_once() -> None:
+    found = judged(as_claimed, scale="original")
+    assert {judgement.verdict for n, judgement in found.items() if n != 6} == {"cannot_tell"}
+    assert {f.outcome for n in (1, 2, 3, 4, 5) for f in found[n].findings} == {"single"}
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_lower_throughout_is_not_taken_for_a_faster_fall() -> None:
+    # All curves fall alike; those of longer windows lie lower, for more of their targets have a long context.
+    found = judged(as_claimed, lambda config: exponential_alike(config) + 5 / config.seq_length)
+    outcomes = {f.measure: f.outcome for f in found[2].findings if f.decides}
+    assert outcomes["loss_by_update"] == "as_claimed"
+    assert found[2].verdict != "supported"
 
 
 def test_the_three_runs_are_the_lab_reports() -> None:

@@ -25,10 +25,8 @@ COMPARED = Comparison(
     p=0.0002,
     n_a=240,
     n_b=238,
-    n_groups_a=5,
-    n_groups_b=5,
+    n_groups=5,
     agreeing_groups=4,
-    shared_groups=5,
 )
 FINDING = Finding(
     4, "ioi_entropy", "v3", "v2", True, COMPARED, spread=1.0, p_holm=0.0004, outcome="as_claimed"
@@ -47,7 +45,7 @@ PLATEAU = Finding(
         low=150,
         high=400,
         n_a=5,
-        shared_groups=0,
+        agreeing_groups=0,
     ),
     outcome="as_claimed",
 )
