@@ -51,7 +51,8 @@ class Finding:
         Whether the verdict rests on it; otherwise it only stands beside.
     comparison : Comparison
     spread : float
-        Standard deviation of the values within the sides, or of the differences of pairs.
+        Standard deviation of the values within the sides, or of the differences of pairs; NaN where that is no measure of
+        what is negligible.
     p_holm : float
         Corrected for all comparisons; NaN where there is no p.
     outcome : Outcome
