@@ -60,7 +60,7 @@ class MeasuredMetric:
     delta : float or None
         Cliff's delta.
     p_holm : float or None
-        That the means are the same: permutation, corrected for all metrics.
+        p-value of the hypothesis that the means are equal: permutation, corrected for all metrics.
     """
 
     metric: str
