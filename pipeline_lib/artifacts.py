@@ -141,10 +141,6 @@ class Draft:
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
-    def read_table(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """Read back a Parquet file that was written."""
-        return pq.read_table(self.path(name), columns=columns)
-
     def write_table(self, name: str, table: pa.Table, **options: Any) -> None:
         """Write a Parquet file with this artifact's provenance in its footer.
 

@@ -121,7 +121,7 @@ def write_in_parts(store: ArtifactStore, parts: list[list[int]], **options: int)
         with draft.open_table("numbers.parquet", N_SCHEMA, **options) as writer:
             for part in parts:
                 writer.write_table(pa.table({"n": pa.array(part, pa.int64())}))
-        written = draft.read_table("numbers.parquet", ["n"])
+        written = pq.read_table(draft.path("numbers.parquet"))
         assert written.column("n").to_pylist() == [n for part in parts for n in part]
     return finished[0]
 

@@ -9,10 +9,8 @@ from pydantic import Field, model_validator
 
 from pipeline_lib.config.base import Seed, StageConfig, Temperature
 
-"""Prompts that are asked for by name: a file of such a name is ``./none``."""
-
-
 RANDOM_PROMPT, WINDOW_PROMPT, NO_PROMPT = "random", "window", "none"
+"""Prompts that are asked for by name: a file of such a name is ``./none``."""
 
 
 class PromptConfig(StageConfig):

@@ -1,4 +1,4 @@
-"""Where the loss lies: piece by piece, and from the beginning of pieces to their end.
+"""Where in pieces the loss lies, from their beginning to their end.
 
 Losses are in nats. All models are scored on the same targets, so their breakdowns have the same rows, and models compare
 pair by pair.
@@ -12,28 +12,6 @@ import pyarrow as pa
 from pipeline_lib.evaluation.statistics import equal_mass_bins
 
 N_PLACE_BINS = 10
-
-
-def piece_losses(scores: pa.Table) -> pd.DataFrame:
-    """The loss of each piece.
-
-    Parameters
-    ----------
-    scores : pyarrow.Table
-        With `likelihood.SCORE_SCHEMA`.
-
-    Returns
-    -------
-    DataFrame
-        One row for each piece with a target, the index ``piece`` as in the scores: ``n_targets``, ``n_notes``,
-        ``summed_nll_nat`` and ``mean_nll_nat`` (per target).
-    """
-    columns = ["piece", "nll_nat", "n_notes"]
-    pieces = scores.select(columns).to_pandas().groupby("piece")
-    losses = pieces.agg(
-        n_targets=("nll_nat", "size"), n_notes=("n_notes", "sum"), summed_nll_nat=("nll_nat", "sum")
-    )
-    return losses.assign(mean_nll_nat=losses["summed_nll_nat"] / losses["n_targets"])
 
 
 def losses_by_place(scores: pa.Table, n_bins: int = N_PLACE_BINS) -> pd.DataFrame:

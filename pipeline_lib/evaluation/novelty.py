@@ -195,7 +195,11 @@ def copy_baseline(novelty: Novelty, is_held_out: NDArray[np.bool_]) -> CopyBasel
 
 def _quantile(values: NDArray[Any]) -> float:
     known = values[~np.isnan(values)]
-    return float(np.quantile(known, BASELINE_QUANTILE, method="higher")) if len(known) else float("nan")
+    return (
+        float(np.quantile(known, BASELINE_QUANTILE, method="higher"))
+        if len(known)
+        else float("nan")
+    )
 
 
 def novelty_table(novelty: Novelty, labels: pd.DataFrame, baseline: CopyBaseline) -> pa.Table:

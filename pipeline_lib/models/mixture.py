@@ -25,11 +25,9 @@ from pipeline_lib.models.gate import (
 from pipeline_lib.models.memory import (
     Recalled,
     join_recalled,
-    next_matches,
-    recall,
     recall_piece,
 )
-from pipeline_lib.models.prediction import Predictor, Stepper
+from pipeline_lib.models.prediction import Predictor
 from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 
 _ROUNDS = 100
@@ -103,36 +101,6 @@ class MemoryPredictor:
         """As `pipeline_lib.models.prediction.Predictor` says; the whole piece so far is read."""
         predicted = [model.log_probabilities(pieces, first_target) for model in self._models]
         return self._mixture.mix(predicted, pieces, first_target)
-
-
-class MemoryStepper:
-    """Models with one memory for each sequence, to be sampled from."""
-
-    def __init__(self, models: Sequence[Stepper], mixture: MemoryMixture) -> None:
-        self._models = models
-        self._mixture = mixture
-
-    def reset(self, batch_size: int) -> None:
-        """Begin new sequences: nothing to recall."""
-        for model in self._models:
-            model.reset(batch_size)
-        self._tokens = np.empty((batch_size, 0), np.int32)
-        self._matches = np.empty((batch_size, 0), np.int16)
-
-    def step(self, token_ids: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Read one token per sequence, shape (batch,); logits of the next, (batch, vocab_size)."""
-        self._matches = next_matches(self._matches, self._tokens, token_ids)
-        self._tokens = np.append(self._tokens, token_ids[:, None], axis=1)
-        log_p = mix_models(
-            self._mixture.shares, [_normalised(model.step(token_ids)) for model in self._models]
-        )
-        recalled = recall(self._tokens, self._matches, log_p.shape[1])
-        return apply_gate(self._mixture.gate, log_p, recalled).astype(np.float32)
-
-
-def _normalised(logits: NDArray[np.float32]) -> FloatArray:
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def fit_mixture(

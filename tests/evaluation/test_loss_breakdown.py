@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pytest
 
 from pipeline_lib.evaluation.likelihood import SCORE_SCHEMA
-from pipeline_lib.evaluation.loss_breakdown import losses_by_place, piece_losses
+from pipeline_lib.evaluation.loss_breakdown import losses_by_place
 
 
 def scores(*targets: tuple[int, int, int, float]) -> pa.Table:
@@ -25,21 +24,6 @@ def scores(*targets: tuple[int, int, int, float]) -> pa.Table:
 
 # Piece 0 has three targets, piece 1 none, piece 2 one.
 FOUR = scores((0, 2, 1, 0.5), (0, 3, 3, 1.5), (0, 4, 0, 1.0), (2, 2, 1, 4.0))
-
-
-def test_pieces_have_the_sum_and_the_mean_of_their_targets() -> None:
-    losses = piece_losses(FOUR)
-    assert losses.index.tolist() == [0, 2]
-    assert losses["n_targets"].tolist() == [3, 1]
-    assert losses["n_notes"].tolist() == [4, 1]
-    assert losses["summed_nll_nat"].tolist() == [3.0, 4.0]
-    assert losses["mean_nll_nat"].tolist() == [1.0, 4.0]
-
-
-def test_the_losses_of_pieces_make_up_the_whole() -> None:
-    losses = piece_losses(FOUR)
-    whole = np.average(losses["mean_nll_nat"], weights=losses["n_targets"])
-    assert whole == pytest.approx(FOUR.column("nll_nat").to_numpy().mean())
 
 
 def test_places_are_counted_from_the_start_of_each_piece() -> None:
@@ -63,6 +47,5 @@ def test_one_target_is_one_bin() -> None:
     }
 
 
-def test_no_targets_have_no_bins_and_no_pieces() -> None:
+def test_no_targets_have_no_bins() -> None:
     assert losses_by_place(SCORE_SCHEMA.empty_table()).empty
-    assert piece_losses(SCORE_SCHEMA.empty_table()).empty

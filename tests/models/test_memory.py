@@ -17,7 +17,6 @@ from pipeline_lib.models.memory import Recalled, recall_piece
 from pipeline_lib.models.mixture import (
     MemoryMixture,
     MemoryPredictor,
-    MemoryStepper,
     fit_mixture,
 )
 
@@ -26,7 +25,7 @@ Piece = NDArray[np.int32]
 
 
 class Favourite:
-    """Gives one token a probability of its own and all others the same; a predictor and a stepper."""
+    """Gives one token a probability of its own and all others the same."""
 
     def __init__(self, token_id: int = 5, probability: float = 1 / VOCAB_SIZE) -> None:
         row = np.full(VOCAB_SIZE, (1 - probability) / (VOCAB_SIZE - 1))
@@ -38,12 +37,6 @@ class Favourite:
     ) -> Iterator[NDArray[np.float64]]:
         for piece in pieces:
             yield np.tile(self.row, (max(len(piece) - first_target, 0), 1))
-
-    def reset(self, batch_size: int) -> None:
-        self.batch_size = batch_size
-
-    def step(self, token_ids: Piece) -> NDArray[np.float32]:
-        return np.tile(self.row + 3.0, (self.batch_size, 1)).astype(np.float32)
 
 
 def as_piece(*tokens: int) -> Piece:
@@ -222,27 +215,3 @@ def test_the_fit_is_the_minimum(mixture: MemoryMixture) -> None:
 def test_the_saved_numbers_are_the_mixture(mixture: MemoryMixture) -> None:
     back = MemoryMixture.from_json(json.loads(json.dumps(mixture.to_json())))
     assert np.array_equal(losses(back, repeating_tunes(2)), losses(mixture, repeating_tunes(2)))
-
-
-def test_step_by_step_is_the_whole_piece(mixture: MemoryMixture) -> None:
-    pieces = repeating_tunes(3, seed=4)
-    stepper = MemoryStepper([Favourite()], mixture)
-    for _ in range(2):  # `reset` forgets
-        stepper.reset(3)
-        steps = np.stack([stepper.step(tokens) for tokens in np.stack(pieces).T[:-1]], axis=1)
-        whole = list(MemoryPredictor([Favourite()], mixture).log_probabilities(pieces, 1))
-        assert np.allclose(steps, whole, atol=1e-5)
-
-
-def test_sampled_music_takes_up_what_it_was_given(mixture: MemoryMixture) -> None:
-    (tune,) = repeating_tunes(1, seed=5)
-    prompt = tune[1:25]  # once through, and the first half again
-    stepper = MemoryStepper([Favourite()], mixture)
-    stepper.reset(1)
-    for token_id in prompt:
-        logits = stepper.step(np.array([token_id], np.int32))
-    new = []
-    for _ in range(8):
-        new.append(int(logits.argmax()))
-        logits = stepper.step(np.array(new[-1:], np.int32))
-    assert new == tune[25:33].tolist()

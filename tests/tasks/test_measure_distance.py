@@ -58,7 +58,7 @@ def write_samples(draft: Draft, temperatures: list[float], widest: int) -> None:
     for temperature in temperatures:
         prompt = Prompt("none", walk(0, N_GIVEN), "4/4", 90.0, None)
         samples = [
-            Sample(temperature, n, prompt, walk(100 + n, LENGTH, widest), "length")
+            Sample(temperature, n, prompt, walk(100 + n, LENGTH, widest), "limit")
             for n in range(N_SAMPLES)
         ]
         config = ComposeConfig(temperature=temperature)
