@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -92,27 +93,10 @@ def read_copying(
     known = store.read_json(novelty[0], BASELINE_NAME)
     of_samples = of_pieces[of_pieces["set"] == GENERATED]
     row = of_samples.to_dict("records")[int(of_samples["transposed_notes"].argmax())]
-    n_notes, longest = int(row["transposed_notes"]), None
-    if n_notes:
-        artifact, source = samples[runs.index(row["run"])], row["transposed_source"]
-        starts = int(row["transposed_start"]), int(row["transposed_source_start"])
-        sample_notes, n_given = _sample(store, artifact, row["piece"], steps_per_quarter)
-        source_notes = _train_piece(store, tokens, source, steps_per_quarter)
-        longest = LongestMatch(
-            run=row["run"],
-            n_notes=n_notes,
-            semitones=int(row["transposed_semitones"]),
-            sample=_score(
-                draft.path("copy.musicxml"),
-                row["piece"],
-                excerpt(sample_notes, n_given + starts[0], n_notes),
-            ),
-            source=_score(
-                draft.path("copied.musicxml"),
-                _path_of(store, pieces, source),
-                excerpt(source_notes, starts[1], n_notes),
-            ),
-        )
+    longest = None
+    if row["transposed_notes"]:
+        of_run = samples[runs.index(row["run"])]
+        longest = _longest_match(draft, row, of_run, tokens, pieces, steps_per_quarter)
     return Copying(
         novelty=of_pieces,
         copied=_samples_and_held_out(store, runs, novelty, COPIED_NAME),
@@ -123,10 +107,40 @@ def read_copying(
     )
 
 
+def _longest_match(
+    draft: Draft,
+    row: Mapping[Hashable, Any],
+    samples: Artifact,
+    tokens: Artifact,
+    pieces: Artifact,
+    steps_per_quarter: int,
+) -> LongestMatch:
+    """Both sides of a match, given by its row of ``novelty.parquet``, as scores in the draft."""
+    store, n_notes, source = draft.store, int(row["transposed_notes"]), row["transposed_source"]
+    starts = int(row["transposed_start"]), int(row["transposed_source_start"])
+    sample_notes, n_given = _sample(store, samples, row["piece"], steps_per_quarter)
+    source_notes = _train_piece(store, tokens, source, steps_per_quarter)
+    return LongestMatch(
+        run=row["run"],
+        n_notes=n_notes,
+        semitones=int(row["transposed_semitones"]),
+        sample=_score(
+            draft.path("copy.musicxml"),
+            row["piece"],
+            excerpt(sample_notes, n_given + starts[0], n_notes),
+        ),
+        source=_score(
+            draft.path("copied.musicxml"),
+            _path_of(store, pieces, source),
+            excerpt(source_notes, starts[1], n_notes),
+        ),
+    )
+
+
 def _samples_and_held_out(
     store: ArtifactStore, runs: Sequence[str], novelty: Sequence[Artifact], file: str
 ) -> pd.DataFrame:
-    """The samples of every run, and once the held-out pieces, which are the same beside each and have no run."""
+    """The samples of every run, and the held-out pieces once: they are the same for each run, and have no run."""
     frames = []
     for run, artifact in zip(runs, novelty, strict=True):
         frame = store.read_table(artifact, file).to_pandas()
