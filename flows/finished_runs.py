@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from flows.journal import TRAIN_LABEL, Journal, load_journal
+from flows.journal import TRAIN_LABEL, Journal, require_journal
 from pipeline_lib.artifacts import Artifact, ArtifactStore, read_manifest
 from pipeline_lib.config import RunConfig, SelectConfig, TokenConfig
 from pipeline_lib.errors import ArtifactError
@@ -15,6 +16,8 @@ from pipeline_lib.tokens.corpus import TokenCorpus
 from tasks.encode import load_corpus
 
 LATEST = "latest"
+
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -81,25 +84,27 @@ def find_run(run: str, artifacts: Path) -> FinishedRun:
 
 
 def _relpath(run: str, artifacts: Path) -> str:
-    journal = load_journal(ArtifactStore(artifacts))
-    if journal is None:
-        raise ArtifactError(
-            "nothing has run here yet", path=artifacts, remedy="run `music-pipeline run` first"
-        )
+    journal = require_journal(ArtifactStore(artifacts))
     name = _best(journal) if run == LATEST else run
     relpath = journal.known.get(TRAIN_LABEL + name)
     if relpath is None:
-        known = [
-            label.removeprefix(TRAIN_LABEL)
-            for label in journal.known
-            if label.startswith(TRAIN_LABEL)
-        ]
         raise ArtifactError(
-            f"there is no run {run!r}",
-            path=artifacts,
-            remedy=f"name a folder, {LATEST!r}, or one of: {', '.join(known) or '(none yet)'}",
+            f"there is no run {run!r}", path=artifacts, remedy=_others(run, journal)
         )
     return relpath
+
+
+def _others(run: str, journal: Journal) -> str:
+    """The runs whose names are most like this one."""
+    known = [
+        label.removeprefix(TRAIN_LABEL) for label in journal.known if label.startswith(TRAIN_LABEL)
+    ]
+    if not known:
+        return "there is no run yet: run `music-pipeline run` first"
+    shown = get_close_matches(run, known, n=_MOST_NAMES, cutoff=0)
+    n_more = len(known) - len(shown)
+    more = f" … and {n_more} more: `music-pipeline status --json`" if n_more else ""
+    return f"name a folder, {LATEST!r}, or one of: {', '.join(shown)}{more}"
 
 
 def _best(journal: Journal) -> str:

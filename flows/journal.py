@@ -105,6 +105,22 @@ def load_journal(store: ArtifactStore) -> Journal | None:
         ) from None
 
 
+def require_journal(store: ArtifactStore) -> Journal:
+    """As `load_journal`, where there has to be one.
+
+    Raises
+    ------
+    ArtifactError
+        Nothing has run yet, too.
+    """
+    journal = load_journal(store)
+    if journal is None:
+        raise ArtifactError(
+            "nothing has run here yet", path=store.root, remedy="run `music-pipeline run` first"
+        )
+    return journal
+
+
 def last_journal(store: ArtifactStore) -> Journal | None:
     """As `load_journal`, but an unreadable journal is none: a run must not stop at it."""
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from flows.journal import Journal, artifacts_by_label, last_journal, load_journal
+from flows.journal import Journal, artifacts_by_label, last_journal, require_journal
 from flows.terminal import ProgressDisplay, quiet_output, unwritable
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.errors import ArtifactError, PipelineError
@@ -73,9 +73,7 @@ def run_flow(
         settings=settings,
         **machines,
     )
-    journal = load_journal(ArtifactStore(artifacts))
-    assert journal is not None, "the flow saves its journal before it ends"
-    return journal
+    return require_journal(ArtifactStore(artifacts))
 
 
 @dataclass(frozen=True)
@@ -115,8 +113,7 @@ def run_ingestion(
     """Run the first stages as a flow of their own; otherwise as `run_flow`."""
     build_config(settings=settings)
     path = _run_prefect_flow("ingest_corpus", corpus, artifacts, settings=settings, **machines)
-    journal = load_journal(ArtifactStore(artifacts))
-    assert journal is not None, "the flow saves its journal before it ends"
+    journal = require_journal(ArtifactStore(artifacts))
     pieces = pq.read_table(path)
     is_rejected = pc.equal(pieces["status"], Status.REJECTED.value)
     rejected = pieces.filter(is_rejected).select(["path", "tune", "reject_reason", "reject_detail"])

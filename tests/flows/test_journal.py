@@ -14,6 +14,7 @@ from flows.journal import (
     artifacts_by_label,
     last_journal,
     load_journal,
+    require_journal,
 )
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.errors import ArtifactError
@@ -48,6 +49,8 @@ def test_before_the_first_run_nothing_is_known(tmp_path: Path) -> None:
     assert load_journal(ArtifactStore(tmp_path)) is None
     assert last_journal(ArtifactStore(tmp_path)) is None
     assert artifacts_by_label(None) == {}
+    with pytest.raises(ArtifactError, match="nothing has run here yet"):
+        require_journal(ArtifactStore(tmp_path))
 
 
 OLDER = {"corpus": "walks", "config": {}, "stages": []}
