@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 from pipeline_lib.artifacts import MANIFEST_NAME, read_manifest
 from pipeline_lib.errors import ArtifactError
 
+_NAME_ANOTHER = "name a folder that `music-pipeline status --json` lists, or a file in one"
+
 
 @dataclass(frozen=True)
 class ParquetFile:
@@ -78,17 +80,19 @@ def inspect_artifact(path: Path, artifacts: Path, n_rows: int) -> Inspection:
         There is no artifact at this path.
     """
     target = path if path.exists() else artifacts / path
+    if not target.exists():
+        raise ArtifactError(
+            f"{path} does not exist; looked here and under {artifacts}/", remedy=_NAME_ANOTHER
+        )
     folder = next((p for p in (target, *target.parents) if (p / MANIFEST_NAME).is_file()), None)
     if folder is None:
         raise ArtifactError(
-            "this is no artifact, nor a file of one",
-            path=path,
-            remedy="name a folder that `music-pipeline status --json` lists, or a file in one",
+            "this is no artifact, nor a file of one", path=target, remedy=_NAME_ANOTHER
         )
     manifest = read_manifest(folder)
     files = sorted(folder.rglob("*.parquet")) if target.is_dir() else [target]
     root = _root_of(folder, manifest, artifacts)
-    lineage = list(_lineage(root, folder, manifest))
+    lineage = list(_lineage(root, manifest))
     return Inspection(
         artifact=manifest["artifact"]["relpath"],
         stage=manifest["provenance"]["stage"],
@@ -125,9 +129,7 @@ def _describe(path: Path, folder: Path, n_rows: int) -> ParquetFile:
         ) from None
 
 
-def _lineage(
-    root: Path, folder: Path, manifest: dict[str, Any]
-) -> Iterator[tuple[LineageStep, dict[str, Any]]]:
+def _lineage(root: Path, manifest: dict[str, Any]) -> Iterator[tuple[LineageStep, dict[str, Any]]]:
     """The artifact and its ancestors with their manifests; those since deleted are named without one."""
     seen: set[str] = set()
     waiting = [(0, manifest["artifact"]["relpath"], manifest)]

@@ -11,6 +11,7 @@ import pytest
 
 from flows.inspection import inspect_artifact
 from pipeline_lib.artifacts import MANIFEST_NAME, Artifact, ArtifactStore, Provenance
+from pipeline_lib.errors import ArtifactError
 
 NOTES = "notes.parquet"
 
@@ -60,6 +61,18 @@ def test_a_path_that_is_not_here_is_relative_to_artifacts(store: ArtifactStore) 
     shard = write_shard(store, ["aa"])
     relative = shard.relative_to(store.root)
     assert inspect_artifact(relative, store.root, 1).artifact == relative.as_posix()
+
+
+def test_a_path_that_is_nowhere_is_told_where_it_was_looked_for(store: ArtifactStore) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        inspect_artifact(Path("none.parquet"), store.root, 1)
+    problem = f"none.parquet does not exist; looked here and under {store.root}/"
+    assert caught.value.problem == problem
+
+
+def test_a_folder_that_is_no_artifact_is_refused(store: ArtifactStore, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="this is no artifact, nor a file of one"):
+        inspect_artifact(tmp_path, store.root, 1)
 
 
 def test_the_ancestors_of_a_moved_artifact_are_looked_for_under_artifacts(
