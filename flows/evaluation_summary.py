@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+
+from flows.terminal import make_table
+from pipeline_lib.reports.language import texts_in
 
 if TYPE_CHECKING:
     from flows.evaluation import Evaluation, Folder
 
 _SIGNIFICANT_P = 0.05
+_FEW_PIECES = 10
 
 
 def print_evaluation(console: Console, evaluation: Evaluation) -> None:
@@ -21,11 +24,12 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
             console.print(_folder_line(folder), soft_wrap=True)
     against = evaluation.against is not None
     more = ("against", "overlap", "delta", "p") if against else ()
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("metric", "unit", "mean", "95 % interval", "n", *more):
-        table.add_column(name, justify="left" if name in ("metric", "unit") else "right")
+    figures = ("mean", "95 % interval", "n", *more)
+    table = make_table("metric", "unit", *figures, right=figures)
+    texts = texts_in("en")
     for metric in evaluation.metrics:
-        row = [metric.metric.replace("_", " "), metric.unit, _figure(metric.mean)]
+        row = [texts(f"metric.{metric.metric}"), texts(f"unit.{metric.unit}")]
+        row.append(_figure(metric.mean))
         row += [_range(metric.low, metric.high), str(metric.n)]
         if against:
             other = f"{_figure(metric.against_mean)} ({_range(metric.against_low, metric.against_high)})"
@@ -34,6 +38,7 @@ def print_evaluation(console: Console, evaluation: Evaluation) -> None:
         table.add_row(*row)
     console.print()
     console.print(table)
+    _print_notes(console, evaluation)
     if against:
         _print_distance(console, evaluation)
 
@@ -45,6 +50,21 @@ def _folder_line(folder: Folder) -> str:
     if folder.n_other_formats:
         line += f", {folder.n_other_formats:,} files left out that hold the same piece in another format"
     return line
+
+
+def _print_notes(console: Console, evaluation: Evaluation) -> None:
+    """What the table does not say of itself."""
+    other = evaluation.against
+    likened_to = f"those of {other.path}" if other else "their own, since there is no --against"
+    name = texts_in("en")("metric.rhythmic_consistency")
+    console.print(
+        f"\n{name}: likeness of the pieces' rhythms to {likened_to}.", soft_wrap=True, markup=False
+    )
+    n = min(folder.n_pieces for folder in (evaluation.folder, other) if folder is not None)
+    if n < _FEW_PIECES:
+        console.print(
+            f"[yellow]Caution:[/] with fewer than {_FEW_PIECES} pieces the intervals say little."
+        )
 
 
 def _print_distance(console: Console, evaluation: Evaluation) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flows.terminal import make_table
 from pipeline_lib.notes.table import DuplicateKind
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from flows.inspection import Inspection
     from flows.journal import Journal
     from flows.running import Ingestion
+    from pipeline_lib.config.described import Setting
 
 _MUCH_UNKNOWN = 0.05
 """Share of test targets left out above which a reader is warned; the report uses the same."""
@@ -95,7 +97,7 @@ def print_new_music(console: Console, music: NewMusic) -> None:
     for sample in music.samples:
         table.add_row(
             sample.name,
-            escape(_shortened(sample.prompt)),
+            _short(sample.prompt, _MOST_LETTERS),
             f"{sample.n_notes}",
             f"{sample.n_bars:.1f}",
             f"{sample.duration_sec:.1f}",
@@ -104,10 +106,6 @@ def print_new_music(console: Console, music: NewMusic) -> None:
         )
     console.print(table)
     console.print(f"\nWritten to {music.folder}", soft_wrap=True, markup=False)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _MOST_LETTERS else text[: _MOST_LETTERS - 1] + "…"
 
 
 def _ingestion_rows(outcome: Ingestion) -> Iterator[tuple[str, str, str]]:
@@ -147,7 +145,8 @@ def print_plan(console: Console, calls: Sequence[PlannedCall]) -> None:
     n_run = sum(c.state == "run" for c in calls)
     n_perhaps = sum(c.state == "run-if-changed" for c in calls)
     if n_run:
-        console.print(f"\n{n_run} stage calls would run, and up to {n_perhaps} after them.")
+        after = f", and up to {n_perhaps} after them" if n_perhaps else ""
+        console.print(f"\n{n_run} stage calls would run{after}.")
     else:
         console.print("\nNothing would run: every stage is cached.")
 
@@ -155,7 +154,8 @@ def print_plan(console: Console, calls: Sequence[PlannedCall]) -> None:
 def print_status(console: Console, journal: Journal) -> None:
     """What the last run did."""
     console.print(
-        f"{journal.corpus}: {journal.state}, started {journal.started_at}, {journal.seconds:.1f} s\n"
+        f"{journal.corpus}: {journal.state}, started {journal.started_at}, took {journal.seconds:.1f} s; "
+        "below, the workers' time, which may run side by side\n"
     )
     _print_entries(console, journal)
     if journal.report:
@@ -169,12 +169,12 @@ def print_inspection(console: Console, inspection: Inspection) -> None:
         console.print(
             f"\n[bold]{escape(file.name)}[/]: {file.n_rows:,} rows, {file.n_bytes:,} bytes"
         )
-        schema = _table("column", "type")
+        schema = make_table("column", "type")
         for name, kind in file.schema.items():
             schema.add_row(name, kind)
         console.print(schema)
         if file.rows:
-            sample = _table(*file.rows[0])
+            sample = make_table(*file.rows[0])
             for row in file.rows:
                 sample.add_row(*(_short(value) for value in row.values()))
             console.print(sample)
@@ -192,9 +192,18 @@ def print_inspection(console: Console, inspection: Inspection) -> None:
 
 def print_checks(console: Console, checks: Iterable[Check]) -> None:
     """What this machine has and lacks."""
-    table = _table("", "what", "found", "what to do")
+    table = make_table("", "what", "found", "what to do")
     for check in checks:
         table.add_row(_coloured(check.state), check.name, escape(check.found), escape(check.remedy))
+    console.print(table)
+
+
+def print_settings(console: Console, settings: Iterable[Setting]) -> None:
+    """What can be set, its default, what is allowed, and what it means."""
+    table = make_table("setting", "default", "allowed", "meaning")
+    for setting in settings:
+        texts = (setting.name, setting.default, setting.allowed, setting.meaning)
+        table.add_row(*map(escape, texts))
     console.print(table)
 
 
@@ -213,7 +222,7 @@ def _print_calls(
     seconds: Mapping[str, float] | None = None,
 ) -> None:
     """One line per call; calls of one stage that share state and reason are one line together."""
-    table = _table("stage", "state", "why", *(["seconds"] if seconds else []))
+    table = make_table("stage", "state", "why", *(["worker seconds"] if seconds else []))
     for (stage, state, reason), group in groupby(
         calls, key=lambda c: (c[0].partition("/")[0], c[1], c[2])
     ):
@@ -237,13 +246,6 @@ def _results_table(results: Sequence[dict[str, Any]]) -> Table:
         table.add_row(
             row["name"], length, f"{row['test_perplexity']:.2f}", f"{row['test_accuracy']:.1%}"
         )
-    return table
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in columns:
-        table.add_column(name, overflow="fold")
     return table
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -26,6 +26,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
 from pipeline_lib.errors import ArtifactError
 from tasks.progress import add_listener
@@ -83,11 +84,27 @@ def unwritable(artifacts: Path, why: str) -> ArtifactError:
     )
 
 
+class _Console(Console):
+    """A console that leaves it to the command what becomes of a reader that has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error that rich is handling; it would end the process."""
+        raise
+
+
 def make_console(stream: TextIO | None = None) -> Console:
     """A console as wide as the terminal, or of a fixed width where there is none."""
     file = stream or sys.stdout
     width = None if file.isatty() else _NON_TERMINAL_WIDTH
-    return Console(file=file, width=width, highlight=False)
+    return _Console(file=file, width=width, highlight=False)
+
+
+def make_table(*columns: str, right: Collection[str] = ()) -> Table:
+    """A table without lines; the columns named in `right` hold figures."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in columns:
+        table.add_column(name, overflow="fold", justify="right" if name in right else "left")
+    return table
 
 
 class ProgressDisplay:
@@ -125,14 +142,16 @@ class ProgressDisplay:
 
     def __call__(self, label: str, done: float, total: float, text: str) -> None:
         """Show how far an activity is."""
-        if label not in self._bars:
+        is_new = label not in self._bars
+        if is_new:
             self._bars[label] = self._progress.add_task(label, total=total, text=text)
             self._started[label] = time.monotonic()
         bar = self._bars[label]
         if self._progress.tasks[bar].finished:
             return  # a stage that counts for itself is reported once more when it has ended
         self._progress.update(bar, completed=done, total=total, text=text)
-        if done >= total and not self._console.is_terminal:
+        # What is done when it is first heard of, such as a scan that read no file, is not worth a line.
+        if done >= total and not is_new and not self._console.is_terminal:
             seconds = time.monotonic() - self._started[label]
             self._console.print(
                 f"  {label}: {total:g} done in {seconds:.1f} s {text}", markup=False

@@ -17,8 +17,6 @@ from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi import write_midi
 from pipeline_lib.reports.notation import write_musicxml
 
-TUNES = Path(__file__).parents[3] / "shared/data/midi/nottingham-melody"
-
 
 def write_random_pieces(folder: Path, n: int, seed: int = 0) -> Path:
     """Pitches, durations and onsets that nobody chose."""
@@ -36,12 +34,10 @@ def write_random_pieces(folder: Path, n: int, seed: int = 0) -> Path:
 
 
 @pytest.fixture
-def tunes(tmp_path: Path) -> Path:
-    if not TUNES.is_dir():
-        pytest.skip("the shared MIDI files are not on this machine")
+def tunes(test_data: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "tunes"
     folder.mkdir()
-    for path in sorted(TUNES.rglob("*.mid"))[:30]:
+    for path in sorted((test_data / "midi" / "nottingham-melody").rglob("*.mid"))[:30]:
         shutil.copy(path, folder)
     return folder
 
@@ -53,6 +49,7 @@ def test_a_folder_is_at_no_distance_from_itself(tunes: Path, tmp_path: Path) -> 
     assert found.mmd_squared is not None
     assert found.mmd_squared < 0.01
     assert found.copy_rate == 1.0
+    assert len(found.matches) == 3
     assert all(match.path == match.source and match.semitones == 0 for match in found.matches)
     for metric in found.metrics:
         assert metric.mean == metric.against_mean
@@ -127,6 +124,22 @@ def test_the_text_names_folders_metrics_and_passages(
         app(["evaluate", str(folder), "--against", str(folder), "--artifacts", str(tmp_path)])
     text = capsys.readouterr().out
     assert "3 pieces" in text
-    assert "scale consistency" in text
+    assert "Scale consistency" in text
+    assert "Entropy in 4 bars" in text
+    assert "per quarter note" in text
+    assert "window_pitch" not in text
+    assert f"likeness of the pieces' rhythms to those of {folder}" in text
+    assert "fewer than 10 pieces the intervals say little" in text
     assert "MMD²" in text
     assert "100 notes of random-00.mid are in random-00.mid, +0 semitones" in text
+
+
+def test_the_text_of_one_folder_says_what_its_rhythms_are_likened_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_random_pieces(tmp_path / "music", 10)
+    with pytest.raises(SystemExit):
+        app(["evaluate", str(folder), "--artifacts", str(tmp_path)])
+    text = capsys.readouterr().out
+    assert "rhythms to their own, since there is no --against" in text
+    assert "Caution" not in text

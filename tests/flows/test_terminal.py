@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.terminal import ProgressDisplay, quiet_output
+from flows.terminal import ProgressDisplay, make_console, quiet_output
 from pipeline_lib.errors import ArtifactError
 
 SCRIPT = """
@@ -67,6 +68,23 @@ def test_without_a_terminal_each_activity_is_one_line() -> None:
         display("ingest", 1, 1, "")
     (line,) = stream.getvalue().strip().splitlines()
     assert line.strip().startswith("ingest: 2 done in 0.0 s 1 cached")
+
+
+def test_without_a_terminal_what_took_no_time_is_no_line() -> None:
+    stream = io.StringIO()
+    with ProgressDisplay(Console(file=stream, width=100)) as display:
+        display("scan", 1059, 1059, "")
+    assert stream.getvalue() == ""
+
+
+def test_a_console_leaves_a_broken_pipe_to_the_command() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with (
+        pytest.raises(BrokenPipeError),
+        open(writing, "w", buffering=1, encoding="utf-8") as stream,
+    ):
+        make_console(stream).print("nobody reads this")
 
 
 def test_on_a_terminal_a_bar_shows_how_far_an_activity_is() -> None:
