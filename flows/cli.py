@@ -9,27 +9,36 @@ import atexit
 import gc
 import json
 import logging
+import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.types import ExistingDirectory, NonNegativeInt
 
 from flows.options import (
     DEFAULT_ARTIFACTS,
+    OPTION_OF,
     Artifacts,
-    Assignments,
     Experiment,
     Json,
+    LogFolder,
     Machines,
+    ReadingAssignments,
     Sampling,
-    as_options,
+    named_as_typed,
     parse_assignments,
 )
-from pipeline_lib.errors import ConfigError, PipelineError
+from pipeline_lib.errors import PipelineError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _THIS_MACHINE = Machines()
 _DEFAULT_EXPERIMENT = Experiment()
@@ -41,6 +50,9 @@ app = App(
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,  # `main` says what becomes of the work
 )
+
+_NOBODY_READS = 141
+"""Exit status of a process whose output goes to one that has ended, such as `head`: 128 + SIGPIPE."""
 
 _OBJECTS_PER_COLLECTION = 50_000
 """Imports make many objects and hardly a cycle: looked for as often as usual, TensorFlow takes a seventh longer to load."""
@@ -57,25 +69,22 @@ def run(
     """Run the whole pipeline; stages whose inputs have not changed are taken from the cache."""
     from flows.running import run_flow
     from flows.summaries import print_outcome
-    from flows.terminal import make_console
 
     started = time.perf_counter()
     try:
-        journal = run_flow(
-            experiment.corpus,
-            experiment.preset,
-            experiment.scale,
-            experiment.settings(),
-            artifacts,
-            **asdict(machines),
-        )
+        with named_as_typed(experiment.option_of):
+            journal = run_flow(
+                experiment.corpus,
+                experiment.preset,
+                experiment.scale,
+                experiment.settings(),
+                artifacts,
+                **asdict(machines),
+            )
     finally:
         # Prefect says good-bye while the process ends, when the terminal is ours again.
         logging.disable()
-    if as_json:
-        _print_json(asdict(journal))
-    else:
-        print_outcome(make_console(), journal, time.perf_counter() - started)
+    _show(journal, partial(print_outcome, seconds=time.perf_counter() - started), as_json)
 
 
 @app.command
@@ -88,7 +97,7 @@ def ingest(
         float | None,
         Parameter(help="Fail when a larger share than this, 0 to 1, cannot be used (0.75)."),
     ] = None,
-    assignments: Assignments = (),
+    assignments: ReadingAssignments = (),
     machines: Machines = _THIS_MACHINE,
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
     as_json: Json = False,
@@ -99,19 +108,17 @@ def ingest(
     """
     from flows.running import run_ingestion
     from flows.summaries import print_ingestion
-    from flows.terminal import make_console
 
-    settings = parse_assignments(assignments)
+    settings, option_of = parse_assignments(assignments), {}
     if max_rejected_fraction is not None:
         settings["ingest.max_rejected_fraction"] = max_rejected_fraction
+        option_of["ingest.max_rejected_fraction"] = "--max-rejected-fraction"
     try:
-        outcome = run_ingestion(corpus, settings, artifacts, **asdict(machines))
+        with named_as_typed(option_of):
+            outcome = run_ingestion(corpus, settings, artifacts, **asdict(machines))
     finally:
         logging.disable()
-    if as_json:
-        _print_json(asdict(outcome))
-    else:
-        print_ingestion(make_console(), outcome)
+    _show(outcome, print_ingestion, as_json)
 
 
 @app.command
@@ -128,15 +135,16 @@ def plan(
     """
     from flows.running import plan_flow
     from flows.summaries import print_plan
-    from flows.terminal import make_console
 
-    calls = plan_flow(
-        experiment.corpus, experiment.preset, experiment.scale, experiment.settings(), artifacts
-    )
-    if as_json:
-        _print_json({"stages": [asdict(call) for call in calls]})
-    else:
-        print_plan(make_console(), calls)
+    with named_as_typed(experiment.option_of):
+        calls = plan_flow(
+            experiment.corpus,
+            experiment.preset,
+            experiment.scale,
+            experiment.settings(),
+            artifacts,
+        )
+    _show(calls, print_plan, as_json, listed_as="stages")
 
 
 @app.command
@@ -152,7 +160,7 @@ def generate(
         str | None, Parameter(help="As for run: random, window, none, a file, or notes.")
     ] = None,
     prompt_length: Annotated[
-        int | None, Parameter(help="Tokens taken from a piece or file as the prompt (16).")
+        int | None, Parameter(help="Notes, chords or rests that a piece or file gives (16).")
     ] = None,
     nearest: Annotated[
         bool,
@@ -161,7 +169,10 @@ def generate(
     formats: Annotated[
         tuple[Literal["mid", "musicxml", "abc", "mp3", "wav", "ogg", "png"], ...],
         Parameter(
-            name="--format", negative_iterable=(), help="What to write; all but wav and ogg."
+            name="--format",
+            negative_iterable=(),
+            show_default=False,
+            help="What to write; all but wav and ogg if not given.",
         ),
     ] = ("mid", "musicxml", "abc", "mp3", "png"),
     sampling: Sampling = _DEFAULT_SAMPLING,
@@ -175,7 +186,6 @@ def generate(
     """
     from flows.generation import generate_music
     from flows.summaries import print_new_music
-    from flows.terminal import make_console
     from pipeline_lib.presets import build_config
 
     settings = {**sampling.settings(), "generate.n_samples": n, "prompts.nearest": nearest}
@@ -183,27 +193,22 @@ def generate(
         settings["prompts.source"] = prompt
     if prompt_length is not None:
         settings["prompts.length"] = prompt_length
-    try:
+    with named_as_typed(OPTION_OF):
         config = build_config(settings=settings)
         music = generate_music(run, artifacts, out, formats, config.prompts, config.generate)
-    except ConfigError as error:
-        raise ConfigError(
-            as_options(error.problem), path=error.path, remedy=as_options(error.remedy)
-        ) from None
-    if as_json:
-        _print_json(asdict(music))
-    else:
-        print_new_music(make_console(), music)
+    _show(music, print_new_music, as_json)
 
 
 @app.command
 def evaluate(
-    path: Annotated[Path, Parameter(help="Folder of MIDI or scores to measure.")],
+    path: Annotated[ExistingDirectory, Parameter(help="Folder of MIDI or scores to measure.")],
+    /,
     *,
     against: Annotated[
-        Path | None, Parameter(help="Folder of music to hold it against, such as the corpus.")
+        ExistingDirectory | None,
+        Parameter(help="Folder of music to hold it against, such as the corpus."),
     ] = None,
-    artifacts: Artifacts = DEFAULT_ARTIFACTS,
+    log_folder: LogFolder = DEFAULT_ARTIFACTS,
     as_json: Json = False,
 ) -> None:
     """Measure any folder of music, this program's or another's, and how far it is from other music.
@@ -213,40 +218,28 @@ def evaluate(
     """
     from flows.evaluation import evaluate_music
     from flows.evaluation_summary import print_evaluation
-    from flows.terminal import make_console
 
-    evaluation = evaluate_music(path, against, artifacts)
-    if as_json:
-        _print_json(asdict(evaluation))
-    else:
-        print_evaluation(make_console(), evaluation)
+    evaluation = evaluate_music(path, against, log_folder)
+    _show(evaluation, print_evaluation, as_json)
 
 
 @app.command
 def status(*, artifacts: Artifacts = DEFAULT_ARTIFACTS, as_json: Json = False) -> None:
     """Show what the last run did: every stage, whether it ran or was cached, and why."""
-    from flows.journal import load_journal
+    from flows.journal import require_journal
     from flows.summaries import print_status
-    from flows.terminal import make_console
     from pipeline_lib.artifacts import ArtifactStore
-    from pipeline_lib.errors import ArtifactError
 
-    journal = load_journal(ArtifactStore(artifacts))
-    if journal is None:
-        raise ArtifactError(
-            "nothing has run here yet", path=artifacts, remedy="run `music-pipeline run` first"
-        )
-    if as_json:
-        _print_json(asdict(journal))
-    else:
-        print_status(make_console(), journal)
+    journal = require_journal(ArtifactStore(artifacts))
+    _show(journal, print_status, as_json)
 
 
 @app.command
 def inspect(
     path: Annotated[Path, Parameter(help="A Parquet file, or the folder of an artifact.")],
+    /,
     *,
-    rows: Annotated[int, Parameter(help="Sample rows to show.")] = 5,
+    rows: Annotated[NonNegativeInt, Parameter(help="Sample rows to show.")] = 5,
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
     as_json: Json = False,
 ) -> None:
@@ -256,13 +249,18 @@ def inspect(
     """
     from flows.inspection import inspect_artifact
     from flows.summaries import print_inspection
-    from flows.terminal import make_console
 
     inspection = inspect_artifact(path, artifacts, rows)
-    if as_json:
-        _print_json(asdict(inspection))
-    else:
-        print_inspection(make_console(), inspection)
+    _show(inspection, print_inspection, as_json)
+
+
+@app.command(name="settings")
+def list_settings(*, as_json: Json = False) -> None:
+    """List every setting that --set takes: its default, what is allowed, and what it means."""
+    from flows.summaries import print_settings
+    from pipeline_lib.config.described import all_settings
+
+    _show(all_settings(), print_settings, as_json, listed_as="settings")
 
 
 @app.command
@@ -270,28 +268,43 @@ def doctor(*, as_json: Json = False) -> None:
     """Check that this machine has what the pipeline needs, and say what is missing."""
     from flows.checks import check_machine
     from flows.summaries import print_checks
-    from flows.terminal import make_console
 
     checks = check_machine()
-    if as_json:
-        _print_json({"checks": [asdict(check) for check in checks]})
-    else:
-        print_checks(make_console(), checks)
+    _show(checks, print_checks, as_json, listed_as="checks")
     if any(check.state == "missing" for check in checks):
         sys.exit(1)
 
 
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+def _show(
+    found: Any, print_text: Callable[[Console, Any], None], as_json: bool, listed_as: str = ""
+) -> None:
+    """Print what a command came to, as text or as JSON, where a list needs a name."""
+    if not as_json:
+        from flows.terminal import make_console
+
+        print_text(make_console(), found)
+        return
+    value = {listed_as: found} if listed_as else found
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=asdict))
 
 
 def main() -> None:
-    """Run the command; a `PipelineError` ends it with one clear message and exit status 1."""
+    """Run the command; a `PipelineError` ends it with one clear message and exit status 1.
+
+    When nobody reads its output any more, it ends quietly.
+    """
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
     # All goes with the process: to look through it would take another second after TensorFlow.
     atexit.register(gc.freeze)
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What Python has yet to write at its end must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_NOBODY_READS)
     except PipelineError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)

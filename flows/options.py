@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +20,8 @@ from pipeline_lib.errors import ConfigError
 
 _SETTINGS = Group("Settings", help="What is not set keeps the preset's value.")
 
+_READING = Group("Settings", help="What is not set keeps its default.")
+
 _SAMPLING = Group("Sampling", help="Off, or as in brackets, where not given.")
 
 DEFAULT_CORPUS = "ryans-mammoth"
@@ -26,19 +30,38 @@ DEFAULT_CORPUS = "ryans-mammoth"
 DEFAULT_ARTIFACTS = Path("artifacts")
 
 Artifacts = Annotated[Path, Parameter(help="Folder that results are kept in.")]
+LogFolder = Annotated[Path, Parameter(name="--artifacts", help="Folder for the log.")]
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON for programs.")]
 
 
-def _setting(help_text: str, name: str | None = None) -> Parameter:
-    return Parameter(name=name, group=_SETTINGS, negative_iterable=(), help=help_text)
+def _setting(help_text: str, name: str | None = None, group: Group = _SETTINGS) -> Parameter:
+    return Parameter(
+        name=name, group=group, negative_iterable=(), show_default=False, help=help_text
+    )
 
 
 def _sampling(help_text: str, name: str | None = None) -> Parameter:
-    return Parameter(name=name, group=_SAMPLING, negative=(), negative_iterable=(), help=help_text)
+    return Parameter(
+        name=name,
+        group=_SAMPLING,
+        negative=(),
+        negative_iterable=(),
+        show_default=False,
+        help=help_text,
+    )
 
+
+_EVERY_SETTING = "`music-pipeline settings` lists them."
 
 Assignments = Annotated[
-    tuple[str, ...], _setting("Any setting by name, such as train.max_epochs=20.", "--set")
+    tuple[str, ...],
+    _setting(f"Any setting by name, such as train.max_epochs=20; {_EVERY_SETTING}", "--set"),
+]
+ReadingAssignments = Annotated[
+    tuple[str, ...],
+    _setting(
+        f"Any setting by name, such as parse.repair=true; {_EVERY_SETTING}", "--set", _READING
+    ),
 ]
 
 
@@ -74,8 +97,8 @@ class Experiment:
     preset: Annotated[
         Literal["quick", "full", "tiny", "lab-report"],
         _setting(
-            "quick: minutes on two cores; full: hours; tiny: to see it run; lab-report: what learning rate, "
-            "length and temperature do, with the lab report's seven claims judged."
+            "quick: minutes on two cores (used if not given); full: hours; tiny: to see it run; lab-report: what "
+            "learning rate, length and temperature do, with the lab report's seven claims judged."
         ),
     ] = "quick"
     scale: Annotated[
@@ -109,16 +132,28 @@ class Experiment:
 
     def settings(self) -> dict[str, Any]:
         """Settings by dotted name."""
-        settings = parse_assignments(self.assignments)
-        if self.seq_lengths:
-            settings["windows.seq_lengths"] = list(self.seq_lengths)
-        if self.learning_rates:
-            settings["train.learning_rates"] = list(self.learning_rates)
-        if self.temperatures:
-            settings["generate.temperatures"] = list(self.temperatures)
-        if self.prompt is not None:
-            settings["prompts.source"] = self.prompt
-        return settings
+        return {**parse_assignments(self.assignments), **self._given}
+
+    @property
+    def option_of(self) -> dict[str, str]:
+        """The option that a setting was typed as, unless it was `--set`."""
+        options = {
+            "windows.seq_lengths": "--seq-length",
+            "train.learning_rates": "--learning-rate",
+            "generate.temperatures": "--temperature",
+            "prompts.source": "--prompt",
+        }
+        return {name: options[name] for name in self._given}
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        settings = {
+            "windows.seq_lengths": list(self.seq_lengths),
+            "train.learning_rates": list(self.learning_rates),
+            "generate.temperatures": list(self.temperatures),
+            "prompts.source": self.prompt,
+        }
+        return {name: value for name, value in settings.items() if value not in (None, [])}
 
 
 @Parameter(name="*")
@@ -133,19 +168,21 @@ class Sampling:
             "--temperature",
         ),
     ] = ()
-    top_k: Annotated[int | None, _sampling("Draw from so many of the likeliest tokens.")] = None
+    top_k: Annotated[int | None, _sampling("Draw only from the k likeliest tokens.")] = None
     top_p: Annotated[
-        float | None, _sampling("Draw from the likeliest that together have this probability.")
+        float | None,
+        _sampling(
+            "Draw only from the fewest likeliest tokens that together reach this probability."
+        ),
     ] = None
     min_p: Annotated[
-        float | None,
-        _sampling("Draw from those with this share of the likeliest one's probability."),
+        float | None, _sampling("Drop tokens less likely than this share of the likeliest one.")
     ] = None
     repetition_penalty: Annotated[
         float | None, _sampling("Above 1: recent notes become less likely.")
     ] = None
     beam_width: Annotated[
-        int | None, _sampling("Search for the likeliest piece among so many; nothing is drawn.")
+        int | None, _sampling("Beam search with this many candidates; nothing is drawn.")
     ] = None
     length: Annotated[int | None, _sampling("New notes, chords and rests at most (160).")] = None
     bars: Annotated[int | None, _sampling("Exact length in bars, with the prompt.")] = None
@@ -207,20 +244,36 @@ def parse_range(text: str) -> tuple[int, int]:
         raise ConfigError(f"--range {text!r}: {error}", remedy="write it as C4-C6") from None
 
 
-_OPTIONS = {
-    "pipeline_lib/config/ lists every setting with its bounds": "`music-pipeline generate --help` says what "
-    "every option means",
+OPTION_OF = {
     "generate.temperatures": "--temperature",
+    "generate.min_pitch": "--range",
+    "generate.max_pitch": "--range",
     "generate.n_samples": "--n",
     "prompts.source": "--prompt",
     "prompts.length": "--prompt-length",
     "prompts.nearest=true": "--nearest",
+    **{
+        f"generate.{name}": f"--{name.replace('_', '-')}"
+        for name in vars(Sampling())
+        if name not in ("temperatures", "pitches")
+    },
 }
+"""What each setting is called among the options of `generate`."""
 
 
-def as_options(text: str) -> str:
-    """A message about settings, as one about the options of `generate`."""
-    for setting, option in _OPTIONS.items():
-        text = text.replace(setting, option)
-    text = re.sub(r"(--temperature)\.\d+", r"\1", text)  # which of several
-    return re.sub(r"generate\.(\w+)", lambda found: "--" + found[1].replace("_", "-"), text)
+@contextmanager
+def named_as_typed(option_of: Mapping[str, str]) -> Iterator[None]:
+    """Let an error about a setting name the option that was typed for it."""
+    try:
+        yield
+    except ConfigError as error:
+        problem, remedy = (_as_typed(text, option_of) for text in (error.problem, error.remedy))
+        raise ConfigError(problem, path=error.path, remedy=remedy) from None
+
+
+def _as_typed(text: str, option_of: Mapping[str, str]) -> str:
+    for setting, option in option_of.items():
+        # A number tells which of several values, but an option is typed once for each; and its default may be another.
+        name = rf"\b{re.escape(setting)}(\.\d+)?(?!\w)( \(default: [^)]*\))?"
+        text = re.sub(name, option, text)
+    return text

@@ -15,6 +15,8 @@ Unreadable input files are *not* errors: each becomes a rejected row of the piec
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -66,3 +68,15 @@ class ArtifactError(PipelineError):
 
 class TrainingError(PipelineError):
     """A model cannot be trained on the data or with the settings it was given."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The one to three known names that someone may have meant, as a question; empty if none is like it."""
+    close = get_close_matches(name, list(known), n=3, cutoff=0.75)
+    return f"did you mean {listed(close)}? " if close else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Such as "a, b or c"."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

@@ -18,6 +18,7 @@ from pipeline_lib.config import (
     TrainConfig,
     WindowConfig,
 )
+from pipeline_lib.config.refusals import refused_settings, unknown_setting
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.lab_report import Scale, lab_report
 
@@ -89,9 +90,7 @@ def build_config(
         # Through JSON, so that a list given for a tuple counts as the same setting.
         return PipelineConfig.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        raise ConfigError(
-            _describe(error), remedy="pipeline_lib/config/ lists every setting with its bounds"
-        ) from None
+        raise refused_settings(error) from None
 
 
 def _preset(name: str, scale: str | None) -> PipelineConfig:
@@ -120,32 +119,8 @@ def _put(values: dict[str, Any], dotted_name: str, value: Any) -> None:
     for section in sections:
         target = target.get(section) if isinstance(target, dict) else None
     if not isinstance(target, dict) or last not in target:
-        known = ", ".join(f"{s}.{k}" for s, v in values.items() if isinstance(v, dict) for k in v)
-        raise ConfigError(
-            f"unknown setting {dotted_name!r}", remedy=f"use models, points or one of: {known}"
-        )
+        raise unknown_setting(dotted_name)
     target[last] = value
-
-
-def _describe(error: ValidationError) -> str:
-    details = error.errors()
-    # A list with a wrong item is said to be too short as well, without that item.
-    with_wrong_items = {detail["loc"][:-1] for detail in details if detail["loc"]}
-    return "; ".join(
-        _describe_one(detail)
-        for detail in details
-        if detail["type"] != "too_short" or detail["loc"] not in with_wrong_items
-    )
-
-
-def _describe_one(detail: Any) -> str:
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    if isinstance(
-        detail["input"], dict
-    ):  # all settings of a section: the message says which matter
-        return message
-    message = message[:1].lower() + message[1:]
-    return f"{'.'.join(map(str, detail['loc']))} = {detail['input']!r}: {message}"
 
 
 def as_command(corpus: str, config: PipelineConfig) -> str:

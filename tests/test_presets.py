@@ -27,7 +27,10 @@ def test_settings_replace_values_by_dotted_name() -> None:
     [
         ({"generate.temprature": 1}, "unknown setting 'generate.temprature'"),
         ({"nothing": 1}, "unknown setting 'nothing'"),
-        ({"generate.temperatures": [1, -1]}, "generate.temperatures.1 = -1: input should be"),
+        (
+            {"generate.temperatures": [1, -1]},
+            "generate.temperatures.1 = -1: it must be a number from 0 to 5",
+        ),
         ({"generate.temperatures": [math.nan]}, "generate.temperatures.0"),
         ({"generate.temperatures": []}, "generate.temperatures"),
         ({"train.max_epochs": "many"}, "train.max_epochs = 'many'"),

@@ -74,7 +74,9 @@ class PipelineConfig(StageConfig):
     tokens: TokenConfig = TokenConfig()
     windows: WindowConfig = WindowConfig()
     models: tuple[NetworkConfig, ...] = Field(
-        (LstmConfig(),), min_length=1, description="Networks; one run each."
+        (LstmConfig(),),
+        min_length=1,
+        description='Networks, such as {"kind":"lstm","layers":2}; one run each.',
     )
     points: tuple[PointConfig, ...] = Field(
         (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -11,17 +12,31 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
+from flows import checks
 from flows.cli import app
+from flows.execution import PlannedCall
 from flows.journal import Entry, Journal
+from flows.summaries import print_plan
+from flows.terminal import make_console
 from pipeline_lib.artifacts import ArtifactStore
 from tests.flows.conftest import N_TUNES, write_tune
 
 COMMAND = Path(sys.executable).with_name("music-pipeline")
-COMMANDS = ("run", "ingest", "generate", "evaluate", "plan", "status", "inspect", "doctor")
+COMMANDS = (
+    "run",
+    "ingest",
+    "generate",
+    "evaluate",
+    "plan",
+    "status",
+    "inspect",
+    "settings",
+    "doctor",
+)
 
 
 def call(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -92,9 +107,13 @@ def test_settings_that_are_given_several_times_are_lists() -> None:
     ("arguments", "problem"),
     [
         (["status", "--artifacts", "none"], "nothing has run here yet"),
-        (["inspect", "none"], "this is no artifact"),
+        (["inspect", "none"], "none does not exist; looked here and under artifacts/"),
         (["run", "--corpus", "none"], "there is no such corpus folder"),
-        (["run", "--temperature", "99"], "generate.temperatures.0 = 99"),
+        (["plan", "--corpus", "ryan-mammoth"], "did you mean ryans-mammoth?"),
+        (["run", "--temperature", "99"], "--temperature = 99: it must be a number from 0 to 5"),
+        (["plan", "--seq-length", "1"], "--seq-length = 1: it must be a whole number"),
+        (["plan", "--set", "generate.temperatures=[9]"], "generate.temperatures.0 = 9"),
+        (["ingest", ".", "--max-rejected-fraction", "3"], "--max-rejected-fraction = 3"),
         (["run", "--prompt", "C4:1 H4:1"], "'H4' is no note"),
         (["plan", "--set", "nonsense"], "--set 'nonsense' has no value"),
         (["plan", "--set", "a.b=1"], "unknown setting 'a.b'"),
@@ -109,6 +128,36 @@ def test_errors_are_one_message_with_a_remedy_and_no_traceback(
     assert problem in done.stderr
     assert "to fix it:" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["evaluate", "none"], 'Invalid value "none" for PATH'),
+        (["evaluate", ".", "--against", "none"], 'Invalid value "none" for --against'),
+        (["inspect", "none", "--rows", "-1"], 'Invalid value "-1" for --rows'),
+        (["inspect"], "parameter PATH requires an argument"),
+    ],
+)
+def test_arguments_that_cannot_be_right_are_named_as_typed(
+    arguments: list[str], problem: str, tmp_path: Path
+) -> None:
+    done = call(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert problem in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["settings"], ["settings", "--json"]])
+def test_it_ends_quietly_when_nobody_reads_its_output(arguments: list[str]) -> None:
+    process = subprocess.Popen(
+        [str(COMMAND), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.close()  # as `head` does when it has seen enough
+    assert process.stderr is not None
+    with process.stderr as errors:
+        assert errors.read() == ""
+    assert process.wait() == 141
 
 
 def test_a_damaged_status_is_one_message(tmp_path: Path) -> None:
@@ -218,8 +267,60 @@ def test_status_as_json_lists_every_stage(tmp_path: Path) -> None:
     }
 
 
-def test_doctor_as_json_names_what_to_do_about_what_is_missing() -> None:
+def test_the_text_of_a_status_tells_wall_time_from_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = [Entry(f"ingest/{n}", "ran", "first time", f"notes/{n}", 4.0, 0.0) for n in (1, 2)]
+    Journal("walks", {}, state="completed", seconds=5.0, stages=entries).save(
+        ArtifactStore(tmp_path)
+    )
+    with pytest.raises(SystemExit):
+        app(["status", "--artifacts", str(tmp_path)])
+    text = capsys.readouterr().out
+    assert "took 5.0 s" in text
+    assert "worker seconds" in text
+    assert "8.0" in text  # two calls of four seconds, side by side
+
+
+@pytest.mark.parametrize(
+    ("states", "line"),
+    [
+        (["run", "cached"], "1 stage calls would run.\n"),
+        (["run", "run-if-changed"], "1 stage calls would run, and up to 1 after them.\n"),
+        (["cached"], "Nothing would run: every stage is cached.\n"),
+    ],
+)
+def test_a_plan_ends_with_how_much_would_run(states: list[Any], line: str) -> None:
+    stream = io.StringIO()
+    print_plan(make_console(stream), [PlannedCall("scan", s, "", None) for s in states])
+    assert stream.getvalue().endswith(f"\n{line}")
+
+
+def test_of_many_runs_those_are_named_that_are_most_like_the_one_asked_for(tmp_path: Path) -> None:
+    known = {f"train/lstm3x128-L{n}-lr0.004-s0": f"runs/{n}" for n in range(10, 67)}
+    Journal("walks", {}, state="completed", known=known).save(ArtifactStore(tmp_path))
+    done = call("generate", "--run", "lstm3x128-L50-lr0.004", "--artifacts", str(tmp_path))
+    assert done.returncode == 1
+    remedy = done.stderr.partition("to fix it:")[2]
+    assert "one of: lstm3x128-L50-lr0.004-s0, " in remedy
+    assert remedy.count("lstm3x128") == 3
+    assert "… and 54 more: `music-pipeline status --json`" in remedy
+
+
+def test_doctor_as_json_looks_at_this_machine() -> None:
     done = call("doctor", "--json")
-    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
-    assert checks["Python"]["state"] == "ok"
-    assert all(check["remedy"] for check in checks.values() if check["state"] == "missing")
+    found = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert found["Python"]["state"] == "ok"
+
+
+def test_doctor_says_what_to_do_about_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checks, "_PACKAGES", ("prefect", "no-such-package"))
+    with pytest.raises(SystemExit) as ended:
+        app(["doctor", "--json"])
+    assert ended.value.code == 1
+    found = json.loads(capsys.readouterr().out)["checks"]
+    (missing,) = [check for check in found if check["state"] == "missing"]
+    assert missing["name"] == "no-such-package"
+    assert missing["remedy"]

@@ -131,15 +131,15 @@ def new_tokens(folder: Path) -> list[list[str]]:
     ("arguments", "problem", "remedy"),
     [
         ((), "nothing has run here yet", "music-pipeline run"),
-        (("--temperature", "-1"), "temperature = -1", "generate --help"),
-        (("--temperature", "nan"), "temperature = nan", "generate --help"),
-        (("--top-k", "0"), "top-k = 0", "generate --help"),
-        (("--n", "0"), "--n = 0", "generate --help"),
-        (("--key", "H major"), "--key = 'H major'", "generate --help"),
+        (("--temperature", "-1"), "--temperature = -1: it must be a number", "lower is safer"),
+        (("--temperature", "nan"), "--temperature = nan", "lower is safer"),
+        (("--top-k", "0"), "--top-k = 0", "--top-k: Only so many"),
+        (("--n", "0"), "--n = 0", "--n: Samples"),
+        (("--key", "H major"), "--key = 'H major'", "--key: Only notes of this key"),
         (("--range", "C6-C4"), "--range 'C6-C4'", "C4-C6"),
         (("--range", "C4"), "--range 'C4'", "C4-C6"),
-        (("--bars", "4", "--seconds", "9"), "two lengths", "generate --help"),
-        (("--end-on-tonic",), "end_on_tonic needs bars", "generate --help"),
+        (("--bars", "4", "--seconds", "9"), "two lengths", "change one"),
+        (("--end-on-tonic",), "end_on_tonic needs bars", "change one"),
     ],
 )
 def test_mistakes_are_one_message_with_a_remedy(
