@@ -55,7 +55,9 @@ def _folder_line(folder: Folder) -> str:
 def _print_notes(console: Console, evaluation: Evaluation) -> None:
     """What the table does not say of itself."""
     other = evaluation.against
-    likened_to = f"those of {other.path}" if other else "their own, since there is no --against"
+    likened_to = (
+        "those of both folders together" if other else "their own, since there is no --against"
+    )
     name = texts_in("en")("metric.rhythmic_consistency")
     console.print(
         f"\n{name}: likeness of the pieces' rhythms to {likened_to}.", soft_wrap=True, markup=False

@@ -128,7 +128,7 @@ def test_the_text_names_folders_metrics_and_passages(
     assert "Entropy in 4 bars" in text
     assert "per quarter note" in text
     assert "window_pitch" not in text
-    assert f"likeness of the pieces' rhythms to those of {folder}" in text
+    assert "likeness of the pieces' rhythms to those of both folders together" in text
     assert "fewer than 10 pieces the intervals say little" in text
     assert "MMD²" in text
     assert "100 notes of random-00.mid are in random-00.mid, +0 semitones" in text
