@@ -64,8 +64,8 @@ def write_report(
 ) -> None:
     """Write ``report.html``, ``results.parquet``, and the other tables behind its figures.
 
-    Artifacts come by the names of their runs. All runs are in the table of results; those with distances and novelty
-    are shown in detail.
+    Artifacts come by the names of their runs. All runs are in the table of results and in the breakdowns of the loss;
+    those with distances and novelty are shown in detail.
     """
     store, detailed = draft.store, list(distances)
     results = {name: _run_result(store, runs[name], scores[name]) for name in runs}
@@ -73,7 +73,7 @@ def write_report(
     long_term = store.read_json(baseline_scores, "models.json")["long_term"]
     best_ngram = next(baseline for baseline in baselines if baseline.model == long_term)
     measured: list[_Measured] = [
-        *((results[name], scores[name], ALONE) for name in detailed),
+        *((results[name], scores[name], ALONE) for name in runs),
         *((baseline, baseline_scores, baseline.model) for baseline in baselines),
         *((_with_memory(store, results[n], scores[n]), scores[n], WITH_MEMORY) for n in detailed),
         (_with_memory(store, best_ngram, baseline_scores), baseline_scores, WITH_MEMORY),

@@ -105,5 +105,5 @@ def colour(number: int) -> str:
 
 
 def marker(number: int) -> str:
-    """Another shape for every round of colours."""
-    return "osD^v"[number // len(SERIES) % 5]
+    """Shape of the run with this number: as many as there are not of colours, so that thirty pairs differ."""
+    return "osD^v"[number % 5]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
@@ -31,7 +30,7 @@ def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
         yield verdict_counts(content.claims, texts)
     yield _network_against_ngram(content, texts)
     if content.with_memory:
-        yield _what_memory_adds(content, texts)
+        yield texts("finding.between_sentences").join(_what_memory_adds(content, texts))
     yield texts("finding.between_sentences").join(_effect_of_seq_length(content, texts))
     yield from _musical_differences(content, texts)
     yield from _flagged(content, texts)
@@ -48,6 +47,13 @@ def results_note(content: ReportContent, texts: Texts) -> str:
     if most - fewest > NOTEWORTHY_SHARE * most:
         sentences.append(texts("results.fewer_pieces", fewest=f"{fewest:,}", most=f"{most:,}"))
     return texts("finding.between_sentences").join(sentences)
+
+
+def detailed_note(content: ReportContent, texts: Texts) -> Iterator[str]:
+    """Which runs are shown in detail and why, in one language; nothing where all are."""
+    n = len(content.detailed_runs)
+    if n < len(content.runs):
+        yield texts("results.detailed", n=n, total=len(content.runs))
 
 
 def results_cautions(content: ReportContent, texts: Texts) -> Iterator[str]:
@@ -75,12 +81,8 @@ def best_baseline(content: ReportContent) -> BaselineResult | None:
 
 
 def best_of_each_kind(content: ReportContent) -> list[Result]:
-    """The best network in detail, n-gram model and model with memory, as far as there are any; the first of equals."""
-    kinds: tuple[Sequence[Result], ...] = (
-        content.detailed_runs,
-        content.baselines,
-        content.with_memory,
-    )
+    """The best network, n-gram model and model with memory, as far as there are any; the first of equals."""
+    kinds: tuple[Sequence[Result], ...] = (content.runs, content.baselines, content.with_memory)
     return [min(kind, key=lambda result: result.test_loss) for kind in kinds if kind]
 
 
@@ -122,9 +124,17 @@ def model_name(result: Result, texts: Texts) -> str:
     return texts(f"results.{result.model}", order=result.order)
 
 
-def _what_memory_adds(content: ReportContent, texts: Texts) -> str:
-    best = min(content.with_memory, key=lambda result: result.test_loss)
-    return texts(
+def _what_memory_adds(content: ReportContent, texts: Texts) -> Iterator[str]:
+    """Of the best network with a memory, beside the best n-gram model with the same."""
+    networks, ngrams = (
+        sorted(
+            (r for r in content.with_memory if isinstance(r.base, RunResult) == is_network),
+            key=lambda result: result.test_loss,
+        )
+        for is_network in (True, False)
+    )
+    best = (networks or ngrams)[0]
+    yield texts(
         "finding.memory",
         model=model_name(best.base, texts),
         alone=f"{best.base.test_perplexity:.2f}",
@@ -132,20 +142,31 @@ def _what_memory_adds(content: ReportContent, texts: Texts) -> str:
         accuracy_alone=f"{100 * best.base.test_accuracy:.1f}",
         accuracy=f"{100 * best.test_accuracy:.1f}",
     )
+    if networks and ngrams:
+        yield _memory_of_ngram(best, ngrams[0], texts)
+
+
+def _memory_of_ngram(network: MemoryResult, ngram: MemoryResult, texts: Texts) -> str:
+    change_percent = 100 * (ngram.test_perplexity / network.test_perplexity - 1)
+    if abs(change_percent) < SMALL_DIFFERENCE_PERCENT:
+        key = "finding.memory_alike"
+    else:
+        key = "finding.memory_ahead" if change_percent > 0 else "finding.memory_behind"
+    return texts(key, ngram=f"{ngram.test_perplexity:.2f}", percent=f"{abs(change_percent):.1f}")
 
 
 def _effect_of_seq_length(content: ReportContent, texts: Texts) -> Iterator[str]:
     """Compares sequence lengths at the settings (model, learning rate) of the best run."""
     best = best_run(content.runs)
-    losses = pd.DataFrame(
+    perplexities = pd.DataFrame(
         [
-            (run.seq_length, run.test_loss)
+            (run.seq_length, run.test_perplexity)
             for run in content.runs
             if (run.model, run.learning_rate) == (best.model, best.learning_rate)
         ],
-        columns=["seq_length", "loss"],
-    ).groupby("seq_length")["loss"]
-    perplexity = losses.mean().map(math.exp)
+        columns=["seq_length", "perplexity"],
+    ).groupby("seq_length")["perplexity"]
+    perplexity = perplexities.mean()
     ranked = perplexity.sort_values()
     if len(ranked) == 1:
         yield texts("finding.one_length", best=ranked.index[0])
@@ -155,15 +176,16 @@ def _effect_of_seq_length(content: ReportContent, texts: Texts) -> Iterator[str]
         "finding.by_length",
         best=ranked.index[0],
         figures=texts("finding.separator").join(
-            f"{length}: {value:.2f}" for length, value in perplexity.items()
+            texts("finding.at_length", length=length, perplexity=f"{value:.2f}")
+            for length, value in perplexity.items()
         ),
         percent=f"{widest_percent:.1f}",
     )
-    if losses.size().max() == 1:
+    if perplexities.size().max() == 1:
         is_small = widest_percent < SMALL_DIFFERENCE_PERCENT
         yield texts("finding.one_seed_small" if is_small else "finding.one_seed")
         return
-    spread = (losses.max().map(math.exp) - losses.min().map(math.exp)).max()
+    spread = (perplexities.max() - perplexities.min()).max()
     gap = ranked.iloc[1] - ranked.iloc[0]
     key = "finding.seeds_clear" if gap > spread else "finding.seeds_unclear"
     yield texts(key, spread=f"{spread:.2f}", gap=f"{gap:.2f}")
@@ -177,12 +199,26 @@ def _musical_differences(content: ReportContent, texts: Texts) -> Iterator[str]:
         f"{temperature:g}": _metrics_apart(at, texts)
         for temperature, at in rows.groupby("temperature", sort=False)
     }
+    sentences = [*_best_in_detail(content, texts)]
     if len(apart) > 1:
-        yield texts("finding.between_sentences").join(_by_temperature(run, total, apart, texts))
-        return
-    for metrics in apart.values():
+        sentences += _by_temperature(run, total, apart, texts)
+    for metrics in apart.values() if len(apart) == 1 else ():
         key = "finding.music_differs" if metrics else "finding.music_alike"
-        yield texts(key, n=len(metrics), total=total, run=run, metrics=_listed(metrics, texts))
+        values = {"n": len(metrics), "total": total, "run": run}
+        sentences.append(texts(key, metrics=texts.listed(metrics), **values))
+    yield texts("finding.between_sentences").join(sentences)
+
+
+def _best_in_detail(content: ReportContent, texts: Texts) -> Iterator[str]:
+    """Which network what follows is about, where it is not the best of all."""
+    best, shown = best_run(content.runs), best_run(content.detailed_runs)
+    if best is not shown:
+        yield texts(
+            "finding.best_in_detail",
+            run=shown.name,
+            perplexity=f"{shown.test_perplexity:.2f}",
+            best=best.name,
+        )
 
 
 def _by_temperature(
@@ -192,10 +228,10 @@ def _by_temperature(
         texts("finding.at_temperature", temperature=temperature, n=len(metrics))
         for temperature, metrics in apart.items()
     ]
-    yield texts("finding.music_by_temperature", total=total, run=run, counts=_listed(counts, texts))
+    yield texts("finding.music_by_temperature", total=total, run=run, counts=texts.listed(counts))
     fewest = min(apart, key=lambda temperature: len(apart[temperature]))
     if apart[fewest]:
-        metrics = _listed(apart[fewest], texts)
+        metrics = texts.listed(apart[fewest])
         yield texts("finding.music_fewest", temperature=fewest, metrics=metrics)
 
 
@@ -211,7 +247,7 @@ def _metrics_apart(rows: pd.DataFrame, texts: Texts) -> list[str]:
 
 
 def _flagged(content: ReportContent, texts: Texts) -> Iterator[str]:
-    """How many samples of the best run are flagged; nothing where no held-out piece says what is usual."""
+    """How many samples of the best run in detail are flagged; nothing where no held-out piece says what is usual."""
     run, novelty = best_run(content.detailed_runs).name, content.copying.novelty
     samples = novelty[novelty["run"] == run]["is_flagged"]
     held_out = novelty[novelty["set"] == HELD_OUT]["is_flagged"]
@@ -224,7 +260,3 @@ def _flagged(content: ReportContent, texts: Texts) -> Iterator[str]:
             held_out=int(held_out.sum()),
             held_out_total=len(held_out),
         )
-
-
-def _listed(items: list[str], texts: Texts) -> str:
-    return texts("finding.separator").join(items)

@@ -7,7 +7,7 @@ its ``lang``; the style sheet shows one.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -31,13 +31,20 @@ class Texts:
     def __init__(self, language: str) -> None:
         self.language = language
         self.sections: dict[str, dict[str, str]] = tomllib.loads(
-            (_FOLDER / f"{language}.toml").read_text(encoding="utf-8")
+            (_FOLDER / f"{language}.toml").read_text(encoding="utf-8").replace(" %", "\u00a0%")
         )
 
     def __call__(self, key: str, **values: object) -> str:
-        """The text of a key such as "results.model", with its {names} filled in."""
+        """The text of a key such as "results.model", with its {names} filled in; no line ends before a % sign."""
         section, name = key.split(".")
         return self.sections[section][name].format(**values)
+
+    def listed(self, items: Sequence[str]) -> str:
+        """Items one after another, the last joined as the language does it."""
+        if len(items) < 2:
+            return "".join(items)
+        others = self("finding.separator").join(items[:-1])
+        return self("finding.last_separator").join([others, items[-1]])
 
 
 @cache

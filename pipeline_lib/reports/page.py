@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,13 +21,14 @@ from markupsafe import Markup
 
 from pipeline_lib.evaluation.novelty import JUDGED_NGRAM
 from pipeline_lib.reports import plots
-from pipeline_lib.reports.content import BaselineResult, ReportContent, RunResult, Sample
+from pipeline_lib.reports.content import ReportContent, Sample
 from pipeline_lib.reports.copying import copy_rows, copying_note, longest_caption, shown_excerpts
+from pipeline_lib.reports.digits import decimals_for, written
 from pipeline_lib.reports.engraving import engrave
 from pipeline_lib.reports.findings import (
-    all_results,
     best_baseline,
     best_of_each_kind,
+    detailed_note,
     findings,
     is_apart,
     model_name,
@@ -38,6 +37,9 @@ from pipeline_lib.reports.findings import (
 )
 from pipeline_lib.reports.fonts.subset import FONT_PATH
 from pipeline_lib.reports.language import LANGUAGES, Texts, in_all_languages, texts_in, translated
+from pipeline_lib.reports.reproduction import point_rows, settings
+from pipeline_lib.reports.result_rows import has_batch_sizes, names_note, result_groups, run_rows
+from pipeline_lib.reports.run_names import shared_parts, with_short_names
 from pipeline_lib.reports.verdicts import finding_rows, update_losses
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -62,46 +64,47 @@ def render_page(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, data_url=_data_url, count="{:,}".format)
+    environment.filters.update(number=written, data_url=_data_url, count="{:,}".format)
     samples = [_shown(sample, number) for number, sample in enumerate(content.samples, start=1)]
     script = (_TEMPLATES / "script.js").read_text(encoding="utf-8")
+    detailed, groups = with_short_names(content), result_groups(content)
+    shared = shared_parts(content.detailed)
     return environment.get_template("page.html.j2").render(
         content=content,
         t=translated,
         findings=_paragraphs(content, findings),
         results_cautions=_paragraphs(content, results_cautions),
         results_note=in_all_languages(lambda texts: results_note(content, texts)),
-        lowest_loss=min(result.test_loss for result in all_results(content)),
-        figures=_figures(content),
+        detailed_note=_paragraphs(content, detailed_note),
+        detailed_names=translated("training.names", shared=shared) if shared else "",
+        names_note=in_all_languages(lambda texts: names_note(content, texts)),
+        result_groups=groups,
+        lowest_perplexity=min(row.mean("test_perplexity") for rows in groups for row in rows),
+        run_rows=run_rows(content),
+        figures=_figures(content, detailed),
         judgements=[{**vars(judged), "rows": finding_rows(judged)} for judged in content.claims],
         has_one_seed=len({run.seed for run in content.runs}) == 1,
-        has_batch_sizes=_has_batch_sizes(content.runs),
-        with_memory=_memory_rows(content),
+        has_batch_sizes=has_batch_sizes(content.runs),
         best_of_each_kind=[
             {"result": result, "name": in_all_languages(partial(model_name, result))}
             for result in best_of_each_kind(content)
         ],
-        metrics=_metric_rows(content.metrics),
-        discrepancies=_discrepancy_rows(content.discrepancies),
-        metric_runs=list(content.metrics["run"].unique()),
+        metrics=_metric_rows(detailed.metrics),
+        discrepancies=_discrepancy_rows(detailed.discrepancies),
+        metric_runs=list(detailed.metrics["run"].unique()),
         temperatures=[
             f"{temperature:g}" for temperature in content.metrics["temperature"].unique()
         ],
-        copying=_copying(content),
+        copying=_copying(detailed),
         samples=samples,
-        settings=_settings(content.parameters),
+        settings=settings(content.parameters),
+        points=point_rows(content.parameters),
         style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         chinese_font=_data_url(FONT_PATH.read_bytes(), "font/ttf"),
         music_font=Markup(samples[0]["music_font"] if samples else ""),
     )
-
-
-def _has_batch_sizes(runs: Sequence[RunResult]) -> bool:
-    """Whether runs of one sequence length differ in their batch size."""
-    lengths = {run.seq_length for run in runs}
-    return len({(run.seq_length, run.batch_size) for run in runs}) > len(lengths)
 
 
 def _paragraphs(
@@ -117,8 +120,8 @@ def _paragraphs(
     return [paragraph(number) for number in range(n_paragraphs)]
 
 
-def _figures(content: ReportContent) -> dict[str, Markup]:
-    """Every plot with words in it, in all languages."""
+def _figures(content: ReportContent, detailed: ReportContent) -> dict[str, Markup]:
+    """Every plot with words in it, in all languages; `detailed` has the runs' short names."""
     baseline = best_baseline(content)
 
     def drawn(draw: Callable[[Texts], str]) -> Markup:
@@ -129,15 +132,15 @@ def _figures(content: ReportContent) -> dict[str, Markup]:
             lambda texts: plots.perplexity_by_length(content.runs, baseline, texts)
         ),
         "prediction": drawn(lambda texts: _prediction(content, texts)),
-        "loss": drawn(lambda texts: plots.loss_curves(content.detailed_runs, texts)),
-        "metrics": drawn(lambda texts: plots.metric_intervals(content.metrics, texts)),
-        "leaps": drawn(lambda texts: plots.leap_distribution(content.leaps, texts)),
-        "copied": drawn(lambda texts: plots.copy_rates(content.copying.copied, texts)),
+        "loss": drawn(lambda texts: plots.loss_curves(detailed.detailed_runs, texts)),
+        "metrics": drawn(lambda texts: plots.metric_intervals(detailed.metrics, texts)),
+        "leaps": drawn(lambda texts: plots.leap_distribution(detailed.leaps, texts)),
+        "copied": drawn(lambda texts: plots.copy_rates(detailed.copying.copied, texts)),
     }
     if len(content.curves):
         figures["updates"] = drawn(lambda texts: update_losses(content.curves, texts))
-    if content.distances["overlapped_area"].notna().any():
-        figures["areas"] = drawn(lambda texts: plots.overlapped_areas(content.distances, texts))
+    if detailed.distances["overlapped_area"].notna().any():
+        figures["areas"] = drawn(lambda texts: plots.overlapped_areas(detailed.distances, texts))
     return figures
 
 
@@ -163,26 +166,6 @@ def _set_name(name: str, temperature: float) -> Markup:
 def _prediction(content: ReportContent, texts: Texts) -> str:
     names = {result.name: model_name(result, texts) for result in best_of_each_kind(content)}
     return plots.prediction(names, content.reliability, content.loss_by_place, texts)
-
-
-def _memory_rows(content: ReportContent) -> list[dict[str, Any]]:
-    """Each result with a memory, its label in all languages, and the run's length where it has one."""
-
-    def label(base: RunResult | BaselineResult) -> Markup:
-        def written(texts: Texts) -> str:
-            model = base.model if isinstance(base, RunResult) else model_name(base, texts)
-            return texts("results.with_memory", model=model)
-
-        return in_all_languages(written)
-
-    return [
-        {
-            "result": result,
-            "label": label(result.base),
-            "run": result.base if isinstance(result.base, RunResult) else None,
-        }
-        for result in content.with_memory
-    ]
 
 
 def _copying(content: ReportContent) -> dict[str, Any]:
@@ -222,6 +205,12 @@ class _MetricRow:
     corpus: _Cell
     generated: list[_Cell]
 
+    @property
+    def decimals(self) -> int:
+        """As many as the narrowest interval bears out, but no more than fit."""
+        cells = [self.corpus, *self.generated]
+        return min(3, max(decimals_for(cell.low, cell.high, usual=2) for cell in cells))
+
 
 def _metric_rows(metrics: pd.DataFrame) -> list[_MetricRow]:
     rows = []
@@ -256,28 +245,6 @@ def _shown(sample: Sample, number: int) -> dict[str, Any]:
             "highlights": engraving.highlights,
         },
     }
-
-
-def _settings(parameters: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Stages, each with its settings as (dotted name, JSON value)."""
-    return [(stage, list(_leaves(values))) for stage, values in parameters.items()]
-
-
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list | tuple) and any(isinstance(inner, Mapping) for inner in value):
-        yield from _leaves(dict(enumerate(value, start=1)), name)
-    else:
-        yield name, json.dumps(value, ensure_ascii=False)
-
-
-def _number(value: float, digits: int = 2) -> str | Markup:
-    """A rounded figure, with a true minus; a dash where it is not known."""
-    if math.isnan(value):
-        return translated("page.none")
-    return f"{value:,.{digits}f}".replace("-", "−")
 
 
 def _data_url(data: bytes | str, media_type: str) -> str:

@@ -17,12 +17,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import (
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+    PercentFormatter,
+    StrMethodFormatter,
+)
 
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.reports.content import BaselineResult, RunResult
 from pipeline_lib.reports.drawing import BAND, MUTED, SERIES, colour, marker, page_style, to_svg
 from pipeline_lib.reports.language import Texts
+from pipeline_lib.reports.run_names import short_names, without_length
 
 _WIDTH_INCH = 7.2
 _LINE_LETTERS, _HANDLE_LETTERS = 140, 8
@@ -55,9 +62,10 @@ def _panels(figure: Figure, n: int, n_columns: int, x_label: str, y_label: str) 
         axes.remove()
     for axes in panels[:, 0]:
         axes.set_ylabel(y_label)
+    for axes in panels.flat[:n]:
+        axes.tick_params(labelbottom=True)
     for axes in panels.flat[max(0, n - n_columns) : n]:
         axes.set_xlabel(x_label)
-        axes.tick_params(labelbottom=True)
     return list(panels.flat[:n])
 
 
@@ -82,31 +90,45 @@ def _loss_panel(axes: Axes, run: RunResult) -> None:
 def perplexity_by_length(
     runs: Sequence[RunResult], baseline: BaselineResult | None, texts: Texts
 ) -> str:
-    """Test perplexity of each run over sequence length, beside the n-gram model's."""
-    columns = ("model", "learning_rate", "seq_length", "test_perplexity")
+    """Test perplexity of each run over sequence length, beside the n-gram model's; on a log scale if wide apart."""
+    names = short_names([without_length(run.name) for run in runs])
     table = pd.DataFrame(
-        [[getattr(run, column) for column in columns] for run in runs], columns=columns
+        [(names[without_length(r.name)], r.seq_length, r.test_perplexity) for r in runs],
+        columns=["setting", "seq_length", "perplexity"],
     )
     lengths = sorted(table["seq_length"].unique())
     table["position"] = table["seq_length"].map(lengths.index)
     with page_style():
-        figure = Figure(figsize=(_WIDTH_INCH, 2.5), layout="constrained")
+        figure = Figure(figsize=(_WIDTH_INCH, 3.2 + 0.1 * len(names)), layout="constrained")
         axes = figure.subplots()
-        settings = table.groupby(["model", "learning_rate"])
-        for number, (name, group) in enumerate(settings):
-            means = group.groupby("position")["test_perplexity"].mean()
-            axes.plot(means.index, means, color=colour(number), label=f"{name[0]}, lr {name[1]:g}")
-            axes.plot(group["position"], group["test_perplexity"], "o", color=colour(number))
+        for number, (name, group) in enumerate(table.groupby("setting", sort=False)):
+            # Beside each other, or settings of one length would cover each other.
+            aside = 0.5 * ((number + 0.5) / len(names) - 0.5)
+            means = group.groupby("position")["perplexity"].mean()
+            line: dict[str, Any] = {"color": colour(number), "marker": marker(number)}
+            axes.plot(means.index + aside, means, label=name, **line)
+            marks = line | {"linestyle": "", "markersize": 2.5, "alpha": 0.6}
+            axes.plot(group["position"] + aside, group["perplexity"], **marks)
         if baseline is not None:
             label = texts("plot.ngram", order=baseline.order)
             axes.axhline(baseline.test_perplexity, color=MUTED, linestyle="--", label=label)
         axes.set_xticks(range(len(lengths)), [str(length) for length in lengths])
         axes.set_xlim(-0.4, len(lengths) - 0.6)
         axes.margins(y=0.15)
+        if table["perplexity"].max() > 10 * table["perplexity"].min():
+            _label_decades(axes)
         axes.set_xlabel(texts("plot.seq_length"))
         axes.set_ylabel(texts("plot.perplexity"))
         _legend(figure, *axes.get_legend_handles_labels())
         return to_svg(figure, f"perplexity-{texts.language}")
+
+
+def _label_decades(axes: Axes) -> None:
+    """A vertical log scale, with plain figures at 1, 2 and 5 of each decade."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def prediction(
@@ -148,22 +170,35 @@ def metric_intervals(metrics: pd.DataFrame, texts: Texts) -> str:
     Runs are below each other; if there are several temperatures, once for each.
     """
     legend = [(Patch(color=BAND), texts("plot.corpus"))]
+    units = dict(zip(metrics["metric"], metrics["unit"], strict=True))
     return _by_metric(
-        metrics.rename(columns={"run": "set"}), _metric_panel, legend, "metrics", texts
+        metrics.rename(columns={"run": "set"}),
+        _metric_panel,
+        lambda metric: texts(f"unit.{units[metric]}"),
+        legend,
+        "metrics",
+        texts,
     )
 
 
 def overlapped_areas(distances: pd.DataFrame, texts: Texts) -> str:
     """Overlapped area of every run with the corpus, one panel per metric where it is known.
 
-    The band begins at other real pieces, the dashed line is the control.
+    The band begins at other real pieces; beside the runs of each temperature a dashed line is the control.
     """
     is_known = distances.groupby("metric")["overlapped_area"].transform("count") > 0
     legend = [
         (Patch(color=BAND), texts("plot.real")),
         (Line2D([], [], color=MUTED, linestyle="--"), texts("plot.control")),
     ]
-    return _by_metric(distances[is_known], _area_panel, legend, "areas", texts)
+    return _by_metric(
+        distances[is_known],
+        _area_panel,
+        lambda _: texts("plot.overlapped_area"),
+        legend,
+        "areas",
+        texts,
+    )
 
 
 @dataclass(frozen=True)
@@ -180,7 +215,11 @@ class _Places:
     def of(self, row: pd.Series[Any]) -> tuple[int, int]:
         """The number of the row's run, and its place."""
         number = self.runs.index(row["set"])
-        return number, number + self.temperatures.index(row["temperature"]) * (len(self.runs) + 1)
+        return number, number + self.first(row["temperature"])
+
+    def first(self, temperature: float) -> int:
+        """The place of the first run at a temperature."""
+        return self.temperatures.index(temperature) * (len(self.runs) + 1)
 
     def label(self, axes: Axes) -> None:
         """Give a panel its height, and its temperatures' names if there are several."""
@@ -188,7 +227,7 @@ class _Places:
         axes.spines["left"].set_visible(False)
         axes.set_yticks([])
         if len(self.temperatures) > 1:
-            first = np.arange(len(self.temperatures)) * (len(self.runs) + 1)
+            first = np.array([self.first(temperature) for temperature in self.temperatures])
             names = [f"{temperature:g}" for temperature in self.temperatures]
             axes.set_yticks((len(self.runs) - 1) / 2 + first, names)
             axes.grid(visible=False, axis="y")
@@ -197,18 +236,19 @@ class _Places:
 def _by_metric(
     table: pd.DataFrame,
     draw: Callable[[Axes, pd.DataFrame, _Places], None],
+    label: Callable[[Any], str],
     legend: Sequence[tuple[Any, str]],
     name: str,
     texts: Texts,
 ) -> str:
-    """A panel per metric, four beside each other; `legend` is for what is not a run."""
+    """A panel per metric, four beside each other; `label` names its axis, `legend` is for what is not a run."""
     of_runs = table[~table["set"].isin([TRAIN, CONTROL])]
     places = _Places(list(of_runs["set"].unique()), list(of_runs["temperature"].unique()))
     metrics = list(table["metric"].unique())
     n_columns = 4
     n_rows = -(-len(metrics) // n_columns)
     with page_style():
-        size_inch = _WIDTH_INCH, 0.4 + n_rows * (0.62 + 0.13 * len(places))
+        size_inch = _WIDTH_INCH, 0.4 + n_rows * (0.76 + 0.13 * len(places))
         figure = Figure(figsize=size_inch, layout="constrained")
         panels = figure.subplots(n_rows, n_columns, squeeze=False)
         for axes, metric in itertools.zip_longest(panels.flat, metrics):
@@ -218,6 +258,7 @@ def _by_metric(
             draw(axes, table[table["metric"] == metric], places)
             places.label(axes)
             axes.set_title(texts(f"metric.{metric}"))
+            axes.set_xlabel(label(metric), labelpad=1)
         if len(places.temperatures) > 1:
             for axes in panels[:, 0]:
                 axes.set_ylabel(texts("plot.temperature"))
@@ -244,7 +285,9 @@ def _area_panel(axes: Axes, rows: pd.DataFrame, places: _Places) -> None:
         if row["set"] == TRAIN:
             axes.axvspan(area, 1, color=BAND)
         elif row["set"] == CONTROL:
-            axes.axvline(area, color=MUTED, linestyle="--", linewidth=1)
+            first = places.first(row["temperature"])
+            ends = first - 0.5, first + len(places.runs) - 0.5
+            axes.vlines(area, *ends, color=MUTED, linestyle="--", linewidth=1)
         else:
             number, place = places.of(row)
             axes.plot(area, place, marker(number), color=colour(number))
@@ -256,7 +299,7 @@ def leap_distribution(leaps: pd.DataFrame, texts: Texts) -> str:
     """Shares of melodic intervals, runs as lines over the bars of the corpus, one panel per temperature."""
     corpus, generated = leaps[leaps["set"] == CORPUS], leaps[leaps["set"] != CORPUS]
     temperatures = list(generated["temperature"].unique())
-    n_columns = min(2, len(temperatures))
+    n_columns = min(3, len(temperatures))
     n_rows = -(-len(temperatures) // n_columns)
     x_label, y_label = texts("plot.interval"), texts("plot.share")
     with page_style():
@@ -285,7 +328,7 @@ def _leap_panel(axes: Axes, corpus: pd.DataFrame, generated: pd.DataFrame, label
             label=name,
         )
     axes.grid(visible=False, axis="x")
-    axes.set_xticks(range(-12, 13, 2))
+    axes.set_xticks(range(-12, 13, 4))
     axes.margins(x=0.01)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 

@@ -11,10 +11,14 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from pipeline_lib.evaluation.claims import Finding, Judgement, Verdict
+from pipeline_lib.evaluation.metrics import METRICS
+from pipeline_lib.reports.digits import decimals_for, probability, written
 from pipeline_lib.reports.drawing import SERIES, colour, page_style, to_svg
-from pipeline_lib.reports.language import Texts, in_all_languages
+from pipeline_lib.reports.language import Texts, in_all_languages, translated
 
 _WIDTH_INCH, _HEIGHT_INCH = 7.2, 3.4
+_LOSSES = {"loss_by_update", "loss_by_notes", "roughness"}
+"""Measures in nats per token."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +27,18 @@ class FindingRow:
 
     Parameters
     ----------
-    measure, sample_size, agreement, outcome : Markup
-        In all languages; how many trainings agree is empty where that cannot be asked.
-    a, b, difference, interval, p : str
-        Numbers with what they are of; `b` and `p` may be empty.
+    measure, unit, a, b, sample_size, agreement, outcome : Markup
+        In all languages; the unit is empty where there is none, `b` where one figure is held against a range, and how
+        many trainings agree where that cannot be asked.
+    difference, interval, p : str
+        Numbers; the first and the last may be empty.
     finding : Finding
     """
 
     measure: Markup
-    a: str
-    b: str
+    unit: Markup
+    a: Markup
+    b: Markup
     difference: str
     interval: str
     p: str
@@ -49,14 +55,22 @@ def finding_rows(judgement: Judgement) -> list[FindingRow]:
 
 def verdict_counts(judgements: Sequence[Judgement], texts: Texts) -> str:
     """Which claims have which verdict, in one language."""
-    listed = {
-        verdict: texts("finding.separator").join(
-            str(judged.claim) for judged in judgements if judged.verdict == verdict
-        )
-        or texts("claims.no_claim")
-        for verdict in get_args(Verdict)
-    }
-    return texts("claims.counts", **listed)
+    return texts(
+        "claims.counts",
+        **{
+            verdict: _claims_listed(
+                [str(judged.claim) for judged in judgements if judged.verdict == verdict], texts
+            )
+            for verdict in get_args(Verdict)
+        },
+    )
+
+
+def _claims_listed(numbers: Sequence[str], texts: Texts) -> str:
+    if not numbers:
+        return texts("claims.no_claim")
+    key = "claims.one_claim" if len(numbers) == 1 else "claims.several_claims"
+    return texts(key, numbers=texts.listed(numbers))
 
 
 def update_losses(curves: pd.DataFrame, texts: Texts) -> str:
@@ -90,7 +104,7 @@ def update_losses(curves: pd.DataFrame, texts: Texts) -> str:
 
 def _row(finding: Finding) -> FindingRow:
     c = finding.comparison
-    sides = [f"{finding.side_a}: {_short(c.mean_a)}", f"{finding.side_b}: {_short(c.mean_b)}"]
+    decimals = decimals_for(c.low, c.high)
     is_plateau = not finding.side_b
     is_compared_by_training = c.n_groups > 1 and not is_plateau
 
@@ -98,6 +112,10 @@ def _row(finding: Finding) -> FindingRow:
         if finding.measure in texts.sections["metric"]:
             return texts(f"metric.{finding.measure}")
         return texts(f"claims.{finding.measure}")
+
+    def side(name: str, mean: float) -> Markup:
+        value = written(mean, decimals)
+        return in_all_languages(lambda texts: texts("claims.side", name=name, value=value))
 
     def sample_size(texts: Texts) -> str:
         if is_plateau:
@@ -110,11 +128,12 @@ def _row(finding: Finding) -> FindingRow:
     shift = c.mean_b if is_plateau else 0.0
     return FindingRow(
         measure=in_all_languages(measure),
-        a=sides[0],
-        b="" if is_plateau else sides[1],
-        difference="" if is_plateau else _short(c.difference),
-        interval=f"{_short(c.low + shift)} … {_short(c.high + shift)}",
-        p="" if finding.p_holm != finding.p_holm else _probability(finding.p_holm),
+        unit=_unit(finding.measure),
+        a=side(finding.side_a, c.mean_a),
+        b=Markup("") if is_plateau else side(finding.side_b, c.mean_b),
+        difference="" if is_plateau else written(c.difference, decimals),
+        interval=" … ".join(written(bound + shift, decimals) for bound in (c.low, c.high)),
+        p="" if finding.p_holm != finding.p_holm else probability(finding.p_holm),
         sample_size=in_all_languages(sample_size),
         agreement=in_all_languages(agreement) if is_compared_by_training else Markup(""),
         outcome=in_all_languages(lambda texts: texts(f"claims.{finding.outcome}")),
@@ -122,13 +141,8 @@ def _row(finding: Finding) -> FindingRow:
     )
 
 
-def _short(value: float) -> str:
-    """Three digits that matter, with a true minus; a dash where it is not known."""
-    if value != value:
-        return "—"
-    digits = 0 if abs(value) >= 100 else 2 if abs(value) >= 10 else 3
-    return f"{value:,.{digits}f}".replace("-", "−")
-
-
-def _probability(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+def _unit(measure: str) -> Markup:
+    """What a measure is in; nothing for one that has no unit or names it itself."""
+    if measure in METRICS:
+        return translated(f"unit.{METRICS[measure].unit}")
+    return translated("results.loss_unit") if measure in _LOSSES else Markup("")

@@ -68,7 +68,7 @@ def jig(make_melody: MakeMelody) -> GridNotes:
 @pytest.fixture
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages come without their plots, which take seconds."""
-    monkeypatch.setattr(page, "_figures", lambda content: defaultdict(Markup))
+    monkeypatch.setattr(page, "_figures", lambda *contents: defaultdict(Markup))
 
 
 @pytest.fixture(scope="session")

@@ -255,7 +255,12 @@ def made_up_discrepancies(
 
 
 def _sets(runs: Sequence[str], temperatures: Sequence[float]) -> list[tuple[str, float]]:
-    return [*itertools.product(runs, temperatures), ("train", np.nan), ("control", 1.0)]
+    of_runs = itertools.product(runs, temperatures)
+    return [
+        *of_runs,
+        ("train", np.nan),
+        *(("control", temperature) for temperature in temperatures),
+    ]
 
 
 def made_up_sample(folder: Path, run: str, index: int, notes: GridNotes) -> Sample:

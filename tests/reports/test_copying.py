@@ -43,7 +43,7 @@ def test_a_row_for_held_out_pieces_and_one_for_each_temperature_of_a_run() -> No
 def test_the_note_states_the_limits(content: ReportContent) -> None:
     note = copying_note(content.copying, ENGLISH)
     assert "of 26 notes" in note
-    assert "53 %" in note
+    assert "53\u00a0%" in note
     unknown = replace(content.copying, baseline=CopyBaseline(math.nan, math.nan))
     assert copying_note(unknown, ENGLISH) == ENGLISH("copying.no_held_out")
 
@@ -67,6 +67,8 @@ def test_flagged_samples_of_the_best_run_are_found(content: ReportContent) -> No
     assert sentence.startswith("3 of 20 samples of lstm3x128-L50-lr0.002-s0 share more")
     assert sentence.endswith("so do 1 of 20 held-out pieces themselves.")
     of_samples = content.copying.novelty.query("set == 'generated'")
+    chinese = " ".join(findings(content, texts_in("zh")))
+    assert "20 个样本中，有 3 个样本与训练作品的重合程度超过留出作品的第 95 百分位" in chinese
     without = replace(content, copying=replace(content.copying, novelty=of_samples))
     assert not any("held-out" in text for text in findings(without, ENGLISH))
 

@@ -7,9 +7,15 @@ import pytest
 
 from pipeline_lib.evaluation.metrics import METRICS
 from pipeline_lib.reports.content import ReportContent, RunResult
-from pipeline_lib.reports.findings import findings, is_apart, results_cautions, results_note
+from pipeline_lib.reports.findings import (
+    detailed_note,
+    findings,
+    is_apart,
+    results_cautions,
+    results_note,
+)
 from pipeline_lib.reports.language import Texts
-from tests.reports.made_up import made_up_metrics, made_up_run
+from tests.reports.made_up import made_up_figures, made_up_metrics, made_up_run
 
 
 def summary(content: ReportContent, language: str = "en") -> str:
@@ -22,7 +28,7 @@ def run_with(seq_length: int, loss: float, seed: int = 0) -> RunResult:
 
 def test_a_better_network_is_said_to_be_better(content: ReportContent) -> None:
     # exp(1.301) = 3.673 and exp(1.402) = 4.063: 9.6 % lower.
-    assert "test perplexity 3.67 against 4.06, 9.6 % lower" in summary(content)
+    assert "test perplexity 3.67 against 4.06, 9.6\u00a0% lower" in summary(content)
     assert "困惑度为 3.67，后者为 4.06，降低了 9.6%" in summary(content, "zh")
 
 
@@ -30,20 +36,54 @@ def test_a_worse_network_is_said_to_be_worse(content: ReportContent) -> None:
     worse = replace(content, runs=(made_up_run(25, 1.5),))
     text = summary(worse)
     assert text.startswith("No network predicts the test pieces better")
-    assert "10.3 % higher" in text  # exp(1.5 - 1.402) = 1.103
+    assert "10.3\u00a0% higher" in text  # exp(1.5 - 1.402) = 1.103
 
 
 def test_without_a_baseline_nothing_is_compared(content: ReportContent) -> None:
     assert "no n-gram model" in summary(replace(content, baselines=()))
 
 
-def test_what_the_memory_adds_is_said_of_the_best_model(content: ReportContent) -> None:
+def test_what_the_memory_adds_is_said_of_the_best_network(content: ReportContent) -> None:
     # exp(1.1) = 3.00 with memory; the same network alone has exp(1.301) = 3.67.
     text = summary(content)
-    assert f"falls to 3.00 ({content.runs[1].name}; 3.67 without)" in text
-    assert "right in 71.0 % of cases instead of" in text
+    assert f"perplexity of {content.runs[1].name} falls from 3.67 to 3.00" in text
+    assert "right in 71.0\u00a0% of cases instead of 61.0\u00a0%" in text
     of_ngram = summary(replace(content, with_memory=content.with_memory[1:]), "zh")
-    assert "降至 3.32（n 元模型，6 阶，Kneser-Ney，不带记忆时为 4.06）" in of_ngram
+    assert "n 元模型，6 阶，Kneser-Ney 的测试困惑度由 4.06 降至 3.32" in of_ngram
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        (1.2, "the same memory reaches 3.32, 10.5\u00a0% more."),  # exp(0.1) = 1.105
+        (1.11, "needs no network and is as good: 3.03."),  # exp(0.01) = 1.010
+        (1.0, "needs no network and is better: 2.72, 9.5\u00a0% less."),  # exp(-0.1) = 0.905
+    ],
+)
+def test_a_network_with_memory_is_held_against_the_ngram_model_with_memory(
+    content: ReportContent, loss: float, expected: str
+) -> None:
+    network, ngram = content.with_memory
+    ngram = replace(ngram, **made_up_figures(loss, 0.6))
+    assert expected in summary(replace(content, with_memory=(network, ngram)))
+    assert "same memory" not in summary(replace(content, with_memory=(network,)))
+
+
+def test_the_best_network_in_detail_is_not_called_the_best_of_all(content: ReportContent) -> None:
+    # The second run is the best; the third, with a perplexity of exp(1.306) = 3.69, is the better of the others.
+    assert "shown in detail" not in summary(content)
+    others = tuple(content.runs[i].name for i in (0, 2))
+    text = summary(replace(content, detailed=others))
+    assert f"The best network, {content.runs[1].name}, predicts" in text
+    assert f"shown in detail, {others[1]} predicts best (test perplexity 3.69)" in text
+    assert f"the best of all is {content.runs[1].name}." in text
+    assert f"samples of {others[1]} share more" in text
+
+
+def test_it_is_said_once_which_runs_are_shown_in_detail(content: ReportContent) -> None:
+    assert list(detailed_note(content, Texts("en"))) == []
+    (note,) = detailed_note(replace(content, detailed=content.detailed[:2]), Texts("en"))
+    assert "for 2 of 3 runs: the first seed of each of the first 2 settings" in note
 
 
 def test_without_a_memory_nothing_is_said_of_it(content: ReportContent) -> None:
@@ -91,7 +131,7 @@ def test_tokens_left_out_of_the_scores_are_stated(
 ) -> None:
     content = with_unknown_share(content, share)
     for language, expected in (
-        ("en", f"{percent} % of the test tokens occur too rarely"),
+        ("en", f"{percent}\u00a0% of the test tokens occur too rarely"),
         ("zh", f"{percent}% 因在训练作品中过于罕见"),
     ):
         assert expected in results_note(content, Texts(language))
@@ -137,14 +177,14 @@ def test_temperatures_are_counted_and_the_closest_is_told(content: ReportContent
     polyphony, is_cool = metrics["metric"] == "polyphony", metrics["temperature"] == 0.5
     metrics.loc[of_best & is_cool, ["generated_low", "generated_high"]] = (98.0, 99.0)
     text = summary(replace(content, metrics=metrics))
-    assert f"overlap in {len(METRICS)} at temperature 0.5, 0 at temperature 1.2." in text
+    assert f"overlap in {len(METRICS)} at temperature 0.5 and 0 at temperature 1.2." in text
     assert "fewest" not in text
     metrics.loc[of_best & polyphony, ["generated_low", "generated_high"]] = (98.0, 99.0)
     text = summary(replace(content, metrics=metrics))
     assert "The fewest, at temperature 1.2, are: polyphony." in text
     text = summary(replace(content, metrics=metrics), "zh")
     assert (
-        f"互不重叠者：温度 0.5 时 {len(METRICS)} 项、温度 1.2 时 1 项。温度 1.2 时最少，为：复音数。"
+        f"互不重叠者：温度 0.5 时 {len(METRICS)} 项、温度 1.2 时 1 项。温度 1.2 时最少，为：平均同时发声数。"
         in text
     )
 

@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 
 from pipeline_lib.evaluation.metrics import METRICS
+from pipeline_lib.reports import plots
 from pipeline_lib.reports.content import ReportContent
 from pipeline_lib.reports.language import texts_in
 from pipeline_lib.reports.page import render_page
@@ -89,7 +92,7 @@ def test_many_unknown_tokens_are_pointed_out(content: ReportContent, html: str) 
     (warning,) = re.findall(
         r'<p class="warning">(.+)</p>', render_page(replace(content, corpus=corpus, samples=()))
     )
-    assert "12.3 % of the test tokens are not in the vocabulary" in warning
+    assert "12.3\u00a0% of the test tokens are not in the vocabulary" in warning
     assert "12.3% 不在词表之内" in warning
 
 
@@ -133,6 +136,7 @@ def test_several_temperatures_are_columns_of_their_run(content: ReportContent, h
     first_row = body.partition("</tr>")[0]
     cells = re.findall(r"<b>([\d.]+)</b>", first_row)
     expected = metrics[metrics["metric"] == metrics["metric"].iloc[0]]["generated_mean"]
+    # Made up: of about 2.6 bits, the narrowest interval is 0.04 of that wide, 0.10: two decimals.
     assert cells[1:] == [f"{mean:.2f}" for mean in expected]
 
 
@@ -154,7 +158,7 @@ def test_how_well_the_best_of_each_kind_predicts_is_shown(html: str) -> None:
     ]
     # Made up: pitch is four fifths of the loss, 1.301 of the best network.
     cells = re.findall(r'<td class="n">([^<]+)</td>', body)
-    assert cells[:4] == ["1.301", "1.041", "0.260", "3.1 %"]
+    assert cells[:4] == ["1.301", "1.041", "0.260", "3.1\u00a0%"]
     svg = section.partition("<svg")[2].partition("</svg>")[0]
     assert "tokens since the start of the piece" in svg
     assert all(f">{name}<" in svg for name in names)
@@ -170,7 +174,7 @@ def test_figures_and_tables_are_numbered_in_their_order(html: str) -> None:
 def test_the_references_stand_beside_every_run(content: ReportContent, html: str) -> None:
     section = html.partition('<section id="closeness"')[2].partition("</section>")[0]
     names = re.findall(r'<th scope="row"><span lang="en">([^<]+)</span>', section)
-    runs = [f"{run.name}, temperature 1" for run in content.runs]
+    runs = [f"L{run.seq_length}, temperature 1" for run in content.runs]
     assert names == ["other real pieces (train)", *runs, "n-gram samples, temperature 1"]
     figures = re.findall(r'<td class="n">([^<]+)</td>', section)
     assert figures[:3] == ["−0.0004", "0.620", "104"]
@@ -185,6 +189,21 @@ def test_areas_have_a_panel_for_each_metric_that_is_known(content: ReportContent
     assert ">Polyphony<" not in svg
     assert svg.count(">temperature<") == -(-(len(METRICS) - 1) // 4)  # once a row of four panels
     assert "n-gram samples" in svg
+
+
+def test_the_control_is_drawn_beside_the_runs_of_its_temperature(content: ReportContent) -> None:
+    # Each line is as high as the marks of three runs, with half a place above and below.
+    names, temperatures = [run.name for run in content.runs], (0.5, 1.2)
+    distances = made_up_distances(names, temperatures)
+    places = plots._Places(names, list(temperatures))
+    axes = Figure().subplots()
+    plots._area_panel(axes, distances[distances["metric"] == "leap_rate"], places)
+    ends = [
+        collection.get_segments()[0][:, 1].tolist()
+        for collection in axes.collections
+        if isinstance(collection, LineCollection)
+    ]
+    assert ends == [[-0.5, 2.5], [3.5, 6.5]]
 
 
 @pytest.mark.slow
@@ -276,6 +295,8 @@ def test_one_language_is_shown_completely(
 @pytest.mark.slow
 def test_chinese_page_has_no_english_sentence(tab: Any, page_url: str) -> None:
     tab.goto(f"{page_url}?lang=zh")
+    # What is folded counts, too.
+    tab.evaluate("document.querySelectorAll('details').forEach(folded => { folded.open = true; })")
     text = tab.evaluate("document.querySelector('main').innerText")
     english = re.findall(r"\b(?:the|of|and|is)\b", text)
     assert english == []
@@ -335,3 +356,13 @@ def test_a_telephone_scrolls_in_one_direction(tab: Any, page_url: str) -> None:
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.goto(page_url)
     assert tab.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1100, 1366])
+def test_a_screen_shows_tables_and_navigation_whole(tab: Any, page_url: str, width: int) -> None:
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.goto(f"{page_url}?lang=en")
+    cut = "e => e.scrollWidth > e.clientWidth"
+    assert not tab.evaluate(f"[...document.querySelectorAll('nav ul, .wide .scroll')].some({cut})")
+    assert tab.evaluate("document.documentElement.scrollWidth") == width

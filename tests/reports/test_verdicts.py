@@ -70,9 +70,12 @@ def judgements() -> tuple[Judgement, ...]:
 
 def test_a_row_has_both_sides_the_interval_and_the_sample_size() -> None:
     (row,) = finding_rows(Judgement(4, "supported", (FINDING,)))
-    assert (row.a, row.b) == ("v3: 2.718", "v2: 1.000")
-    assert row.difference == "1.718"
-    assert row.interval == "−0.500 … 3.250"
+    # The interval is 3.75 wide: two digits of that are one decimal.
+    assert '<span lang="en">v3: 2.7</span>' in row.a
+    assert '<span lang="zh-CN">v2：1.0</span>' in row.b
+    assert row.difference == "1.7"
+    assert row.interval == "−0.5 … 3.2"
+    assert '<span lang="en">bits</span>' in row.unit
     assert row.p == "< 0.001"
     assert "240 and 238" in row.sample_size
     assert "4 of 5 agree" in row.agreement
@@ -82,7 +85,8 @@ def test_a_row_has_both_sides_the_interval_and_the_sample_size() -> None:
 
 def test_a_plateau_has_the_interval_of_the_update_and_no_p() -> None:
     (row,) = finding_rows(Judgement(1, "supported", (PLATEAU,)))
-    assert (row.a, row.b, row.difference, row.p) == ("v1: 1,250", "", "", "")
+    assert ">v1: 1,250<" in row.a
+    assert (row.b, row.unit, row.difference, row.p) == ("", "", "", "")
     assert row.interval == "1,150 … 1,400"
     assert "5 trainings" in row.sample_size
     assert row.agreement == ""
@@ -90,9 +94,22 @@ def test_a_plateau_has_the_interval_of_the_update_and_no_p() -> None:
 
 def test_claims_are_counted_by_verdict() -> None:
     assert verdict_counts(judgements(), texts_in("en")) == (
-        "The lab report's seven claims, by these runs. Supported: 1. Not supported: 4. "
-        "Cannot tell: 2, 3, 5, 6, 7."
+        "The lab report's seven claims, tested by these runs. Supported: claim 1. Not supported: claim 4. "
+        "Cannot tell: claims 2, 3, 5, 6 and 7."
     )
+    assert verdict_counts(judgements()[1:], texts_in("zh")) == (
+        "实验报告七条论断的检验结果：成立，无；不成立，第 4 条；无法判断，第 2、3、5、6、7 条。"
+    )
+
+
+def test_a_small_interval_is_not_written_as_nothing() -> None:
+    tiny = replace(COMPARED, mean_a=0.0008, mean_b=0.0, difference=0.0008, low=0.0003, high=0.0013)
+    (row,) = finding_rows(
+        Judgement(5, "cannot_tell", (replace(FINDING, measure="roughness", comparison=tiny),))
+    )
+    assert row.interval == "0.0003 … 0.0013"
+    assert ">v2: 0<" in row.b
+    assert "nats per token" in row.unit
 
 
 def test_curves_have_a_line_for_each_side() -> None:

@@ -6,6 +6,7 @@ plots with the very font in which browsers then show them, and it reads no WOFF.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ FONT_FOLDER = Path(__file__).parent
 FONT_PATH = FONT_FOLDER / "zh-subset.ttf"
 LOCALE_PATH = FONT_FOLDER.parent / "locale" / "zh.toml"
 
+# The page's unicode-range; other signs, such as quotation marks, are in the fonts of the reader.
+_CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
+
 
 def characters_needed() -> str:
-    """Every character of the Chinese texts that is not ASCII, sorted."""
-    text = LOCALE_PATH.read_text(encoding="utf-8")
-    return "".join(sorted({character for character in text if not character.isascii()}))
+    """Every character of the Chinese texts that the page takes from this font, sorted."""
+    return "".join(sorted(set(_CHINESE.findall(LOCALE_PATH.read_text(encoding="utf-8")))))
 
 
 def write_subset(full_font: Path) -> None:
