@@ -126,7 +126,7 @@ def test_every_claim_has_its_verdict_on_the_page(content: ReportContent) -> None
     assert verdicts == ["Supported", *["Cannot tell"] * 2, "Not supported", *["Cannot tell"] * 3]
     assert section.count("This experiment has no runs that the claim could be judged by.") == 5
     assert section.count("does not decide") == 1
-    assert "trained with one seed" in section
+    assert "Every setting was trained once." in section
 
 
 @pytest.mark.slow
