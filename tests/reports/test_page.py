@@ -330,7 +330,8 @@ def test_sound_plays_and_the_score_follows(tab: Any, page_url: str) -> None:
     assert tab.locator(".sample").nth(1).locator(".lit").count() == 1
     tab.locator(".time").first.click(position={"x": 400, "y": 40})
     wait_until(tab, "document.querySelectorAll('audio')[0].currentTime > 3")
-    assert tab.evaluate("document.querySelectorAll('audio')[1].paused")
+    # Once the first one's sound has begun, which takes longer than to seek.
+    wait_until(tab, "document.querySelectorAll('audio')[1].paused")
 
 
 @pytest.mark.slow
