@@ -80,7 +80,7 @@ def test_a_row_has_both_sides_the_interval_and_the_sample_size() -> None:
     assert "240 and 238" in row.sample_size
     assert "4 of 5 agree" in row.agreement
     assert "Inter-onset entropy" in row.measure
-    assert "与结论一致" in row.outcome
+    assert "与论断一致" in row.outcome
 
 
 def test_a_plateau_has_the_interval_of_the_update_and_no_p() -> None:
