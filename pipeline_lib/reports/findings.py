@@ -247,16 +247,23 @@ def _metrics_apart(rows: pd.DataFrame, texts: Texts) -> list[str]:
 
 
 def _flagged(content: ReportContent, texts: Texts) -> Iterator[str]:
-    """How many samples of the best run in detail are flagged; nothing where no held-out piece says what is usual."""
-    run, novelty = best_run(content.detailed_runs).name, content.copying.novelty
-    samples = novelty[novelty["run"] == run]["is_flagged"]
+    """How many samples are flagged: of the best run in detail, and of the one with most of them.
+
+    Nothing where no held-out piece says what is usual.
+    """
+    novelty = content.copying.novelty
     held_out = novelty[novelty["set"] == HELD_OUT]["is_flagged"]
-    if len(held_out):
+    if not len(held_out):
+        return
+    of_runs = novelty.groupby("run", sort=False)["is_flagged"]
+    best, most = best_run(content.detailed_runs).name, of_runs.sum().idxmax()
+    for run in dict.fromkeys((best, most)):
+        flagged = of_runs.get_group(run)
         yield texts(
             "finding.copying",
             run=run,
-            n=int(samples.sum()),
-            total=len(samples),
+            n=int(flagged.sum()),
+            total=len(flagged),
             held_out=int(held_out.sum()),
             held_out_total=len(held_out),
         )

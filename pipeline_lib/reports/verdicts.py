@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -104,7 +105,7 @@ def update_losses(curves: pd.DataFrame, texts: Texts) -> str:
 
 def _row(finding: Finding) -> FindingRow:
     c = finding.comparison
-    decimals = decimals_for(c.low, c.high)
+    decimals = decimals_for(c.low, c.high, usual=3 if abs(c.difference) < 10 else 0)
     is_plateau = not finding.side_b
     is_compared_by_training = c.n_groups > 1 and not is_plateau
 
@@ -132,13 +133,17 @@ def _row(finding: Finding) -> FindingRow:
         a=side(finding.side_a, c.mean_a),
         b=Markup("") if is_plateau else side(finding.side_b, c.mean_b),
         difference="" if is_plateau else written(c.difference, decimals),
-        interval=" … ".join(written(bound + shift, decimals) for bound in (c.low, c.high)),
-        p="" if finding.p_holm != finding.p_holm else probability(finding.p_holm),
+        interval=_interval(c.low + shift, c.high + shift, decimals),
+        p="" if math.isnan(finding.p_holm) else probability(finding.p_holm),
         sample_size=in_all_languages(sample_size),
         agreement=in_all_languages(agreement) if is_compared_by_training else Markup(""),
         outcome=in_all_languages(lambda texts: texts(f"claims.{finding.outcome}")),
         finding=finding,
     )
+
+
+def _interval(low: float, high: float, decimals: int) -> str:
+    return "—" if math.isnan(low) else f"{written(low, decimals)} … {written(high, decimals)}"
 
 
 def _unit(measure: str) -> Markup:

@@ -88,8 +88,18 @@ def test_a_plateau_has_the_interval_of_the_update_and_no_p() -> None:
     assert ">v1: 1,250<" in row.a
     assert (row.b, row.unit, row.difference, row.p) == ("", "", "", "")
     assert row.interval == "1,150 … 1,400"
-    assert "5 trainings" in row.sample_size
+    assert "trainings: 5" in row.sample_size
     assert row.agreement == ""
+
+
+def test_one_training_has_no_interval_of_updates() -> None:
+    once = replace(COMPARED, mean_a=1_450.0, mean_b=1_550.0, difference=-100.0)
+    unknown = replace(once, low=float("nan"), high=float("nan"), n_groups=1)
+    (row,) = finding_rows(
+        Judgement(2, "cannot_tell", (replace(FINDING, measure="level_update", comparison=unknown),))
+    )
+    assert (row.difference, row.interval, row.agreement) == ("−100", "—", "")
+    assert ">v3: 1,450<" in row.a
 
 
 def test_claims_are_counted_by_verdict() -> None:
