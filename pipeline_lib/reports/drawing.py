@@ -9,13 +9,15 @@ from __future__ import annotations
 import io
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
+from matplotlib.lines import Line2D
 
 from pipeline_lib.reports.fonts.subset import FONT_PATH
 
@@ -56,6 +58,10 @@ _STYLE: Any = {
     "lines.markersize": 4,
     "axes.unicode_minus": True,
 }
+WIDTH_INCH = 7.2
+"""Of a plot on the page."""
+_LINE_LETTERS, _HANDLE_LETTERS = 140, 8
+"""How many letters fit beside each other, and how many a line of a legend costs beside its text."""
 # matplotlib's settings are global: one plot at a time.
 _lock = threading.Lock()
 
@@ -97,6 +103,39 @@ def to_svg(figure: Figure, name: str) -> str:
     for colour, variable in _VARIABLES.items():
         svg = svg.replace(colour, f"var({variable})")
     return svg
+
+
+def shared_panels(figure: Figure, n: int, n_columns: int, x_label: str, y_label: str) -> list[Axes]:
+    """Panels on the same scales, row by row, labelled along the left and the lower edge."""
+    n_rows = -(-n // n_columns)
+    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    for axes in panels.flat[n:]:
+        axes.remove()
+    for axes in panels[:, 0]:
+        axes.set_ylabel(y_label)
+    for axes in panels.flat[:n]:
+        axes.tick_params(labelbottom=True)
+    for axes in panels.flat[max(0, n - n_columns) : n]:
+        axes.set_xlabel(x_label)
+    return list(panels.flat[:n])
+
+
+def legend_above(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """A legend above all panels, in as many columns as fit."""
+    n_fitting = _LINE_LETTERS // (max(map(len, labels)) + _HANDLE_LETTERS)
+    most = 4 if len(labels) <= 4 else 3
+    figure.legend(
+        handles,
+        labels,
+        loc="outside upper left",
+        ncols=max(1, min(len(labels), most, n_fitting)),
+        frameon=False,
+    )
+
+
+def legend_line(number: int) -> Line2D:
+    """How the run with this number is drawn, for a legend."""
+    return Line2D([], [], color=colour(number), marker=marker(number))
 
 
 def colour(number: int) -> str:

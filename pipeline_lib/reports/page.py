@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline_lib.evaluation.novelty import JUDGED_NGRAM
-from pipeline_lib.reports import plots
+from pipeline_lib.reports import music_plots, plots, sample_rolls
 from pipeline_lib.reports.content import ReportContent, Sample
 from pipeline_lib.reports.copying import copy_rows, copying_note, longest_caption, shown_excerpts
 from pipeline_lib.reports.digits import decimals_for, written
@@ -40,7 +40,7 @@ from pipeline_lib.reports.language import LANGUAGES, Texts, in_all_languages, te
 from pipeline_lib.reports.reproduction import point_rows, settings
 from pipeline_lib.reports.result_rows import has_batch_sizes, names_note, result_groups, run_rows
 from pipeline_lib.reports.run_names import shared_parts, with_short_names
-from pipeline_lib.reports.verdicts import finding_rows, update_losses
+from pipeline_lib.reports.verdicts import finding_rows
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -133,20 +133,22 @@ def _figures(content: ReportContent, detailed: ReportContent) -> dict[str, Marku
         ),
         "prediction": drawn(lambda texts: _prediction(content, texts)),
         "loss": drawn(lambda texts: plots.loss_curves(detailed.detailed_runs, texts)),
-        "metrics": drawn(lambda texts: plots.metric_intervals(detailed.metrics, texts)),
-        "leaps": drawn(lambda texts: plots.leap_distribution(detailed.leaps, texts)),
-        "copied": drawn(lambda texts: plots.copy_rates(detailed.copying.copied, texts)),
+        "metrics": drawn(lambda texts: music_plots.metric_intervals(detailed.metrics, texts)),
+        "leaps": drawn(lambda texts: music_plots.leap_distribution(detailed.leaps, texts)),
+        "copied": drawn(lambda texts: music_plots.copy_rates(detailed.copying.copied, texts)),
     }
     if len(content.curves):
-        figures["updates"] = drawn(lambda texts: update_losses(content.curves, texts))
+        figures["updates"] = drawn(lambda texts: plots.update_losses(content.curves, texts))
     if detailed.distances["overlapped_area"].notna().any():
-        figures["areas"] = drawn(lambda texts: plots.overlapped_areas(detailed.distances, texts))
+        figures["areas"] = drawn(
+            lambda texts: music_plots.overlapped_areas(detailed.distances, texts)
+        )
     return figures
 
 
 def _discrepancy_rows(discrepancies: pd.DataFrame) -> list[dict[str, Any]]:
     """Each set's figures and its name in all languages: real pieces first, the control last."""
-    order = {plots.TRAIN: 0, plots.CONTROL: 2}
+    order = {music_plots.TRAIN: 0, music_plots.CONTROL: 2}
     rows = [row for _, row in discrepancies.iterrows()]
     rows.sort(key=lambda row: order.get(row["set"], 1))
     return [{**row, "name": _set_name(row["set"], row["temperature"])} for row in rows]
@@ -154,9 +156,9 @@ def _discrepancy_rows(discrepancies: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _set_name(name: str, temperature: float) -> Markup:
     def written(texts: Texts) -> str:
-        if name == plots.TRAIN:
+        if name == music_plots.TRAIN:
             return texts("plot.real")
-        label = texts("plot.control") if name == plots.CONTROL else name
+        label = texts("plot.control") if name == music_plots.CONTROL else name
         at = texts("sample.temperature", temperature=f"{temperature:g}")
         return texts("finding.separator").join([label, at])
 
@@ -237,11 +239,11 @@ def _shown(sample: Sample, number: int) -> dict[str, Any]:
         "file_name": f"{sample.run}-{sample.name}",
         "score": Markup(engraving.svg),
         "music_font": engraving.font_face,
-        "roll": Markup(plots.piano_roll(sample.notes, sample.prompt_notes, str(number))),
+        "roll": Markup(sample_rolls.piano_roll(sample.notes, sample.prompt_notes, str(number))),
         "timing": {
             "duration_sec": sample.notes.duration_sec,
-            "left": plots.ROLL_LEFT,
-            "right": plots.ROLL_RIGHT,
+            "left": sample_rolls.ROLL_LEFT,
+            "right": sample_rolls.ROLL_RIGHT,
             "highlights": engraving.highlights,
         },
     }

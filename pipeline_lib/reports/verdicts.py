@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-import pandas as pd
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from pipeline_lib.evaluation.claims import Finding, Judgement, Verdict
 from pipeline_lib.evaluation.metrics import METRICS
 from pipeline_lib.reports.digits import decimals_for, probability, written
-from pipeline_lib.reports.drawing import SERIES, colour, page_style, to_svg
 from pipeline_lib.reports.language import Texts, in_all_languages, translated
 
 _WIDTH_INCH, _HEIGHT_INCH = 7.2, 3.4
@@ -72,35 +69,6 @@ def _claims_listed(numbers: Sequence[str], texts: Texts) -> str:
         return texts("claims.no_claim")
     key = "claims.one_claim" if len(numbers) == 1 else "claims.several_claims"
     return texts(key, numbers=texts.listed(numbers))
-
-
-def update_losses(curves: pd.DataFrame, texts: Texts) -> str:
-    """Training loss over updates: a line for the mean over seeds of each side, thin ones for each seed.
-
-    Parameters
-    ----------
-    curves : DataFrame
-        From `evaluation.lab_claims.lab_curves`.
-    texts : Texts
-    """
-    with page_style():
-        figure = Figure(figsize=(_WIDTH_INCH, _HEIGHT_INCH), layout="constrained")
-        axes = figure.subplots()
-        for number, (side, of_side) in enumerate(curves.groupby("side", sort=False)):
-            drawn = {"color": colour(number), "linestyle": "-" if number < len(SERIES) else "--"}
-            by_seed = of_side.groupby("seed")
-            if len(by_seed) > 1:
-                for _, one in by_seed:
-                    axes.plot(one["update"], one["loss"], linewidth=0.5, alpha=0.35, **drawn)  # type: ignore[arg-type]
-            mean = of_side.groupby("update")["loss"].mean()
-            axes.plot(mean.index, mean, label=side, **drawn)  # type: ignore[arg-type]
-        # A diverging run would flatten all others.
-        axes.set_ylim(0, 1.15 * curves.groupby("side")["loss"].max().median())
-        axes.set_xlabel(texts("plot.update"))
-        axes.set_ylabel(texts("plot.loss"))
-        handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper", frameon=False)
-        return to_svg(figure, f"updates-{texts.language}")
 
 
 def _row(finding: Finding) -> FindingRow:

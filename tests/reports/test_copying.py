@@ -14,8 +14,8 @@ from pipeline_lib.reports.content import ReportContent
 from pipeline_lib.reports.copying import copy_rows, copying_note, longest_caption
 from pipeline_lib.reports.findings import findings
 from pipeline_lib.reports.language import texts_in
+from pipeline_lib.reports.music_plots import copy_rates
 from pipeline_lib.reports.page import render_page
-from pipeline_lib.reports.plots import copy_rates
 
 ENGLISH = texts_in("en")
 

@@ -17,11 +17,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from pipeline_lib.evaluation.metrics import METRICS
-from pipeline_lib.reports import plots
+from pipeline_lib.reports import music_plots
 from pipeline_lib.reports.content import ReportContent
 from pipeline_lib.reports.language import texts_in
+from pipeline_lib.reports.music_plots import leap_distribution, overlapped_areas
 from pipeline_lib.reports.page import render_page
-from pipeline_lib.reports.plots import leap_distribution, loss_curves, overlapped_areas, piano_roll
+from pipeline_lib.reports.plots import loss_curves
+from pipeline_lib.reports.sample_rolls import piano_roll
 from tests.reports.made_up import made_up_distances, made_up_leaps, made_up_metrics
 
 SCREENSHOTS = Path(__file__).parents[2] / "test-output"
@@ -195,9 +197,9 @@ def test_the_control_is_drawn_beside_the_runs_of_its_temperature(content: Report
     # Each line is as high as the marks of three runs, with half a place above and below.
     names, temperatures = [run.name for run in content.runs], (0.5, 1.2)
     distances = made_up_distances(names, temperatures)
-    places = plots._Places(names, list(temperatures))
+    places = music_plots._Places(names, list(temperatures))
     axes = Figure().subplots()
-    plots._area_panel(axes, distances[distances["metric"] == "leap_rate"], places)
+    music_plots._area_panel(axes, distances[distances["metric"] == "leap_rate"], places)
     ends = [
         collection.get_segments()[0][:, 1].tolist()
         for collection in axes.collections

@@ -13,7 +13,8 @@ from pipeline_lib.evaluation.comparison import Comparison
 from pipeline_lib.reports.content import ReportContent
 from pipeline_lib.reports.language import texts_in
 from pipeline_lib.reports.page import render_page
-from pipeline_lib.reports.verdicts import finding_rows, update_losses, verdict_counts
+from pipeline_lib.reports.plots import update_losses
+from pipeline_lib.reports.verdicts import finding_rows, verdict_counts
 
 COMPARED = Comparison(
     mean_a=2.71828,
