@@ -73,7 +73,8 @@ def _claims_listed(numbers: Sequence[str], texts: Texts) -> str:
 
 def _row(finding: Finding) -> FindingRow:
     c = finding.comparison
-    decimals = decimals_for(c.low, c.high, usual=3 if abs(c.difference) < 10 else 0)
+    is_small = max(abs(c.mean_a), abs(c.mean_b)) < 10
+    decimals = decimals_for(c.low, c.high, usual=3 if is_small else 0)
     is_plateau = not finding.side_b
     is_compared_by_training = c.n_groups > 1 and not is_plateau
 
