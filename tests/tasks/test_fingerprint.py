@@ -116,7 +116,13 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
                     {"select", "tokenise", "generate", "write_report"},
                 ),
                 ("notes/duplicates.py", "def minhash(", "def minhash(_extra, ", {"select"}),
-                ("evaluation/pitch.py", "def leap_rate(", "def leap_rate(_extra, ", {"evaluate"}),
+                (
+                    "evaluation/pitch.py",
+                    "def leap_rate(",
+                    "def leap_rate(_extra, ",
+                    # The report names the units of metrics, which stand beside their functions.
+                    {"evaluate", "write_report"},
+                ),
                 ("notes/splits.py", "_MIN_DISTINCT = 3", "_MIN_DISTINCT = 4", {"split"}),
                 ("models/shaping.py", "def choose(", "def choose(_extra, ", {"generate"}),
                 (
