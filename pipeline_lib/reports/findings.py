@@ -247,7 +247,7 @@ def _metrics_apart(rows: pd.DataFrame, texts: Texts) -> list[str]:
 
 
 def _flagged(content: ReportContent, texts: Texts) -> Iterator[str]:
-    """How many samples are flagged: of the best run in detail, and of the one with most of them.
+    """How many samples are flagged: of the best run in detail, and of the one with most of them, if it has more.
 
     Nothing where no held-out piece says what is usual.
     """
@@ -256,8 +256,9 @@ def _flagged(content: ReportContent, texts: Texts) -> Iterator[str]:
     if not len(held_out):
         return
     of_runs = novelty.groupby("run", sort=False)["is_flagged"]
-    best, most = best_run(content.detailed_runs).name, of_runs.sum().idxmax()
-    for run in dict.fromkeys((best, most)):
+    n_flagged, best = of_runs.sum(), best_run(content.detailed_runs).name
+    most = str(n_flagged.idxmax())
+    for run in (best, most) if n_flagged[most] > n_flagged[best] else (best,):
         flagged = of_runs.get_group(run)
         yield texts(
             "finding.copying",

@@ -95,3 +95,9 @@ def test_without_a_match_no_score_is_shown(content: ReportContent) -> None:
     page = render_page(nothing)
     assert '<figure class="passage">' not in page
     assert ENGLISH("copying.none") in page
+
+
+def test_where_nothing_is_flagged_one_run_is_named(content: ReportContent) -> None:
+    nothing = content.copying.novelty.assign(is_flagged=False)
+    found = findings(replace(content, copying=replace(content.copying, novelty=nothing)), ENGLISH)
+    assert len([text for text in found if "held-out" in text]) == 1
