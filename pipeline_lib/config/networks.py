@@ -92,7 +92,7 @@ class LstmAttentionConfig(LstmConfig):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        _check_heads("units", self.units, self.heads)
+        _check_heads(self.units, self.heads)
         return self
 
 
@@ -110,14 +110,14 @@ class TransformerConfig(_NetworkConfig):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        _check_heads("units", self.units, self.heads)
+        _check_heads(self.units, self.heads)
         return self
 
 
-def _check_heads(field: str, width: int, heads: int) -> None:
+def _check_heads(units: int, heads: int) -> None:
     # Rotary positions turn pairs of numbers.
-    if width % (2 * heads):
-        raise ValueError(f"{field} {width} is no multiple of twice the {heads} heads")
+    if units % (2 * heads):
+        raise ValueError(f"units {units} is no multiple of twice the {heads} heads")
 
 
 def _kind(value: Any) -> str:

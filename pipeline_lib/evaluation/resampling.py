@@ -1,8 +1,9 @@
 """Chance, worked out by drawing again: bootstrap samples, permutations, flipped signs.
 
-Free of music, as `statistics` is. Values are taken as independent of each other. NaN are left out. p-values are ``(k + 1) / (10,000 + 1)``, k being the number
-of 10,000 random rearrangements at least as extreme as what was seen (Phipson & Smyth 2010): never 0. Memory
-stays small whatever the number of pieces; the same seed and values give the same outcome.
+Free of music, as `statistics` is. Values are taken as independent of each other; NaN are left out. p-values are
+``(k + 1) / (10,000 + 1)``, k being the number of 10,000 random rearrangements at least as extreme as what was seen
+(Phipson & Smyth 2010): never 0. Memory stays small whatever the number of pieces; the same seed and values give the
+same outcome.
 """
 
 from __future__ import annotations

@@ -170,20 +170,34 @@ def _area_panel(axes: Axes, rows: pd.DataFrame, places: _Places) -> None:
 def leap_distribution(leaps: pd.DataFrame, texts: Texts) -> str:
     """Shares of melodic intervals, runs as lines over the bars of the corpus, one panel per temperature."""
     corpus, generated = leaps[leaps["set"] == CORPUS], leaps[leaps["set"] != CORPUS]
+
+    def draw(axes: Axes, of_runs: pd.DataFrame) -> None:
+        _leap_panel(axes, corpus, of_runs, texts("plot.corpus"))
+
+    return _by_temperature("leaps", generated, draw, "plot.interval", "plot.share", texts)
+
+
+def _by_temperature(
+    name: str,
+    generated: pd.DataFrame,
+    draw: Callable[[Axes, pd.DataFrame], None],
+    x_label: str,
+    y_label: str,
+    texts: Texts,
+) -> str:
+    """A panel for the rows of each temperature; labels are keys of texts."""
     temperatures = list(generated["temperature"].unique())
     n_columns = min(3, len(temperatures))
     n_rows = -(-len(temperatures) // n_columns)
-    x_label, y_label = texts("plot.interval"), texts("plot.share")
     with page_style():
         figure = Figure(figsize=(WIDTH_INCH, 0.6 + 2.1 * n_rows), layout="constrained")
-        panels = shared_panels(figure, len(temperatures), n_columns, x_label, y_label)
+        panels = shared_panels(figure, len(temperatures), n_columns, texts(x_label), texts(y_label))
         for axes, temperature in zip(panels, temperatures, strict=True):
-            of_runs = generated[generated["temperature"] == temperature]
-            _leap_panel(axes, corpus, of_runs, texts("plot.corpus"))
+            draw(axes, generated[generated["temperature"] == temperature])
             if len(temperatures) > 1:
                 axes.set_title(texts("sample.temperature", temperature=f"{temperature:g}"))
         legend_above(figure, *panels[0].get_legend_handles_labels())
-        return to_svg(figure, f"leaps-{texts.language}")
+        return to_svg(figure, f"{name}-{texts.language}")
 
 
 def _leap_panel(axes: Axes, corpus: pd.DataFrame, generated: pd.DataFrame, label: str) -> None:
@@ -209,20 +223,11 @@ def copy_rates(copied: pd.DataFrame, texts: Texts) -> str:
     """Shares of copied n-grams over n, runs as lines over the band of held-out pieces, one panel per temperature."""
     is_held_out = copied["temperature"].isna()
     held_out, generated = copied[is_held_out], copied[~is_held_out]
-    temperatures = list(generated["temperature"].unique())
-    n_columns = min(3, len(temperatures))
-    n_rows = -(-len(temperatures) // n_columns)
-    x_label, y_label = texts("plot.ngram_length"), texts("plot.copied")
-    with page_style():
-        figure = Figure(figsize=(WIDTH_INCH, 0.6 + 2.1 * n_rows), layout="constrained")
-        panels = shared_panels(figure, len(temperatures), n_columns, x_label, y_label)
-        for axes, temperature in zip(panels, temperatures, strict=True):
-            of_runs = generated[generated["temperature"] == temperature]
-            _copy_panel(axes, held_out, of_runs, texts("plot.held_out"))
-            if len(temperatures) > 1:
-                axes.set_title(texts("sample.temperature", temperature=f"{temperature:g}"))
-        legend_above(figure, *panels[0].get_legend_handles_labels())
-        return to_svg(figure, f"copied-{texts.language}")
+
+    def draw(axes: Axes, of_runs: pd.DataFrame) -> None:
+        _copy_panel(axes, held_out, of_runs, texts("plot.held_out"))
+
+    return _by_temperature("copied", generated, draw, "plot.ngram_length", "plot.copied", texts)
 
 
 def _copy_panel(axes: Axes, held_out: pd.DataFrame, generated: pd.DataFrame, label: str) -> None:
