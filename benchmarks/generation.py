@@ -71,7 +71,7 @@ def _median_ratio(fast: list[float], slow: list[float]) -> float:
 
 def _network() -> Any:
     from pipeline_lib.config import LstmConfig, RunConfig
-    from pipeline_lib.models.networks import Network
+    from pipeline_lib.models.networks.architectures import Network
 
     model = LstmConfig(layers=LAYERS, units=UNITS, embedding_size=UNITS, residual=False)
     return Network(
@@ -90,7 +90,7 @@ def _first(size: Size) -> Work:
 
 def _sampling(size: Size) -> Any:
     from pipeline_lib.config import ComposeConfig
-    from pipeline_lib.models.sampling import Sampler
+    from pipeline_lib.models.sampling.network_loop import Sampler
     from pipeline_lib.tokens.constraints import constrain
     from pipeline_lib.tokens.prompts import Prompt
     from pipeline_lib.tokens.vocabulary import END_ID, Vocabulary
@@ -137,7 +137,7 @@ def _copy_weights(embedding: Any, cells: Any, head: Any) -> None:
     """Ours, which have one bias where PyTorch has two."""
     import torch
 
-    from pipeline_lib.models.checkpoints import to_numpy
+    from pipeline_lib.models.training.checkpoints import to_numpy
 
     network = _network()
     ours = {

@@ -31,8 +31,8 @@ from benchmarks.contest import Claim, print_claims
 from benchmarks.variations import write_variations
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.config import ParseConfig
-from pipeline_lib.notes.corpus import CorpusSnapshot
-from pipeline_lib.notes.scanning import scan_corpus
+from pipeline_lib.notes.corpus.scanning import scan_corpus
+from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
 from tasks.ingest import ingest
 
 N_COMPARED = 300

@@ -24,13 +24,13 @@ from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.config import LstmConfig, ParseConfig, RunConfig, SelectConfig, TokenConfig
 from pipeline_lib.evaluation.likelihood import score_targets, summarise_scores
 from pipeline_lib.evaluation.token_parts import TokenParts
-from pipeline_lib.models.mixture import MemoryPredictor, fit_mixture
-from pipeline_lib.models.ngram import kneser_ney, witten_bell
-from pipeline_lib.models.ngram_counts import count_ngrams
-from pipeline_lib.models.prediction import Predictor
+from pipeline_lib.models.memory.mixture import MemoryPredictor, fit_mixture
+from pipeline_lib.models.ngrams.counts import count_ngrams
+from pipeline_lib.models.ngrams.smoothed import kneser_ney, witten_bell
+from pipeline_lib.models.protocols import Predictor
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus, pieces_at
-from pipeline_lib.tokens.lines import TokenLines
+from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary
 from pipeline_lib.tokens.windows import count_targets
 from tasks.encode import in_other_keys
@@ -80,7 +80,7 @@ def main(folder: Path, split: Path, seed: int = 0) -> None:
 
 def read(folder: Path, split: dict[str, list[str]]) -> TokenCorpus:
     split_of = {name: kind for kind in ("train", "valid", "test") for name in split[kind]}
-    lines, rows = TokenLines(), []
+    lines, rows = TokenSequences(), []
     with tempfile.TemporaryDirectory() as scratch:
         store = ArtifactStore(Path(scratch))
         tokens = TokenConfig()
@@ -115,8 +115,8 @@ def _row(piece: dict[str, Any], split: str) -> dict[str, Any]:
 
 
 def train(corpus: TokenCorpus, seed: int) -> Predictor:
-    from pipeline_lib.models.reading import make_predictor
-    from pipeline_lib.models.training import TrainingData, train_network
+    from pipeline_lib.models.scoring import make_predictor
+    from pipeline_lib.models.training.loop import TrainingData, train_network
 
     config = RunConfig(**RECIPE, seed=seed)
     data = TrainingData(

@@ -213,7 +213,7 @@ def _memory_at(stride: int) -> Callable[[Size], Work]:
     """Batches of a large corpus."""
 
     def work(size: Size) -> Work:
-        import pipeline_lib.models.training  # noqa: F401  (not to be counted)
+        import pipeline_lib.models.training.loop  # noqa: F401  (not to be counted)
 
         def feed() -> None:
             batch = _batches(size, _random_tokens(N_CORPUS_TOKENS), stride)
@@ -227,7 +227,7 @@ def _memory_at(stride: int) -> Callable[[Size], Work]:
 
 def _epoch(size: Size) -> Work:
     """Every window once."""
-    import pipeline_lib.models.training  # noqa: F401  (not to be counted)
+    import pipeline_lib.models.training.loop  # noqa: F401  (not to be counted)
 
     def epoch() -> None:
         tokens = _tutorial_tokens(size)
@@ -271,9 +271,9 @@ def _training_step(
 ) -> Callable[[NDArray[np.int32]], float]:
     """The pipeline's own update, given where its windows start."""
     from pipeline_lib.models.devices import use_deterministic_operations
-    from pipeline_lib.models.networks import Network
-    from pipeline_lib.models.optimisation import learning_rates, make_optimizer
-    from pipeline_lib.models.updates import make_updates
+    from pipeline_lib.models.networks.architectures import Network
+    from pipeline_lib.models.training.optimisation import learning_rates, make_optimizer
+    from pipeline_lib.models.training.updates import make_updates
 
     use_deterministic_operations()
     config = _run_config(size, **changes)
@@ -288,11 +288,11 @@ def _training_step(
 
 def _starts(size: Size, tokens: NDArray[np.int32], stride: int) -> Callable[[], NDArray[np.int32]]:
     """Where the windows of batch after batch start."""
-    from pipeline_lib.models.feeds import WindowFeed
+    from pipeline_lib.models.training.batches import WindowBatches
     from pipeline_lib.tokens.windows import WindowIndex
 
     windows = WindowIndex.of(np.array([[0, len(tokens)]]), size.seq_length, stride)
-    feed = WindowFeed(tokens, windows, len(tokens), _run_config(size))
+    feed = WindowBatches(tokens, windows, len(tokens), _run_config(size))
     steps = count()
 
     def starts() -> NDArray[np.int32]:
@@ -333,7 +333,7 @@ def _keras_layers() -> Iterator[None]:
     """Networks are built with the LSTM layer that Keras has."""
     import keras
 
-    from pipeline_lib.models import layer_maker
+    from pipeline_lib.models.networks import layer_maker
 
     ours, layer_maker.LSTM = layer_maker.LSTM, keras.layers.LSTM  # type: ignore[misc]
     try:

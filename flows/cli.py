@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 from cyclopts.types import ExistingDirectory, NonNegativeInt
 
-from flows.options import (
+from flows.cli_options import (
     DEFAULT_ARTIFACTS,
     OPTION_OF,
     Artifacts,
-    Experiment,
+    ExperimentOptions,
     Json,
     LogFolder,
-    Machines,
+    MachineOptions,
     ReadingAssignments,
-    Sampling,
+    SamplingOptions,
     named_as_typed,
     parse_assignments,
 )
@@ -40,9 +40,9 @@ from pipeline_lib.errors import PipelineError
 if TYPE_CHECKING:
     from rich.console import Console
 
-_THIS_MACHINE = Machines()
-_DEFAULT_EXPERIMENT = Experiment()
-_DEFAULT_SAMPLING = Sampling()
+_THIS_MACHINE = MachineOptions()
+_DEFAULT_EXPERIMENT = ExperimentOptions()
+_DEFAULT_SAMPLING = SamplingOptions()
 
 app = App(
     name="music-pipeline",
@@ -61,8 +61,8 @@ _OBJECTS_PER_COLLECTION = 50_000
 @app.command
 def run(
     *,
-    experiment: Experiment = _DEFAULT_EXPERIMENT,
-    machines: Machines = _THIS_MACHINE,
+    experiment: ExperimentOptions = _DEFAULT_EXPERIMENT,
+    machines: MachineOptions = _THIS_MACHINE,
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
     as_json: Json = False,
 ) -> None:
@@ -98,7 +98,7 @@ def ingest(
         Parameter(help="Fail when a larger share than this, 0 to 1, cannot be used (0.75)."),
     ] = None,
     assignments: ReadingAssignments = (),
-    machines: Machines = _THIS_MACHINE,
+    machines: MachineOptions = _THIS_MACHINE,
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
     as_json: Json = False,
 ) -> None:
@@ -124,7 +124,7 @@ def ingest(
 @app.command
 def plan(
     *,
-    experiment: Experiment = _DEFAULT_EXPERIMENT,
+    experiment: ExperimentOptions = _DEFAULT_EXPERIMENT,
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
     as_json: Json = False,
 ) -> None:
@@ -175,7 +175,7 @@ def generate(
             help="What to write; all but wav and ogg if not given.",
         ),
     ] = ("mid", "musicxml", "abc", "mp3", "png"),
-    sampling: Sampling = _DEFAULT_SAMPLING,
+    sampling: SamplingOptions = _DEFAULT_SAMPLING,
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
     as_json: Json = False,
 ) -> None:

@@ -26,7 +26,7 @@ from pipeline_lib.evaluation.metrics import METRICS, build_reference, measure_se
 from pipeline_lib.evaluation.novelty import Novelty, measure_novelty
 from pipeline_lib.evaluation.statistics import bootstrap_interval, mean
 from pipeline_lib.evaluation.top_lines import join_lines
-from pipeline_lib.notes.corpus import CorpusSnapshot
+from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.quantising import quantise_notes
 from pipeline_lib.notes.table import Status

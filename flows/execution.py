@@ -21,7 +21,8 @@ from pipeline_lib.errors import ArtifactError
 from tasks.caching import as_prefect_task, find_cached, has_record
 from tasks.fingerprint import read_all
 from tasks.progress import report
-from tasks.stages import Call, StageKey, artifacts_in
+from tasks.stages import Call, artifacts_in
+from tasks.staleness import StageKey
 
 
 class Executor(Protocol):

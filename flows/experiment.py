@@ -12,8 +12,8 @@ from flows.execution import Executor
 from flows.journal import TRAIN_LABEL
 from pipeline_lib.artifacts import Artifact
 from pipeline_lib.config import PipelineConfig
-from pipeline_lib.notes.corpus import CorpusSnapshot
-from pipeline_lib.reports.audio import available_backend
+from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
+from pipeline_lib.scores.audio import available_backend
 from pipeline_lib.tokens.prompt_sources import Given, read_prompt
 from tasks.catalogue import catalogue
 from tasks.check_novelty import check_novelty

@@ -25,7 +25,7 @@ from tasks.generate import EXPLANATIONS_NAME, SAMPLES_NAME
 from tasks.progress import report, reporter
 
 if TYPE_CHECKING:
-    from pipeline_lib.models.networks import Network
+    from pipeline_lib.models.networks.architectures import Network
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def generate_music(
     ):
         try:
             with display.waiting("load the network"):
-                from pipeline_lib.models.saved import load_network
+                from pipeline_lib.models.networks.saved import load_network
 
                 network, _ = load_network(found.folder)
             writer = _Writer(found, network, out, writers)

@@ -21,9 +21,9 @@ from flows.prefect_artifacts import TrainingProgress, publish_results
 from flows.runners import make_runner
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.config import PipelineConfig
-from pipeline_lib.lab_report import Scale
-from pipeline_lib.notes.corpus import CorpusSnapshot
+from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
 from pipeline_lib.presets import DEFAULT_CORPUS, PresetName, build_config
+from pipeline_lib.studies.lab_report.settings import Scale
 from tasks.catalogue import PIECES_NAME
 from tasks.prepare import prepare
 from tasks.progress import Stopped, reporter

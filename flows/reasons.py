@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline_lib.artifacts import ArtifactStore, read_manifest
 from pipeline_lib.errors import ArtifactError
-from tasks.stages import StageKey
+from tasks.staleness import StageKey
 
 _MOST_NAMED = 3
 

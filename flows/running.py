@@ -19,11 +19,11 @@ from flows.journal import Journal, artifacts_by_label, last_journal, require_jou
 from flows.terminal import ProgressDisplay, quiet_output, unwritable
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.errors import ArtifactError, PipelineError
-from pipeline_lib.lab_report import Scale
-from pipeline_lib.notes.catalogue import CorpusCounts, count_corpus
-from pipeline_lib.notes.scanning import find_sources
+from pipeline_lib.notes.corpus.catalogue import CorpusCounts, count_corpus
+from pipeline_lib.notes.corpus.scanning import find_sources
 from pipeline_lib.notes.table import Status
 from pipeline_lib.presets import PresetName, build_config
+from pipeline_lib.studies.lab_report.settings import Scale
 from pipeline_lib.tokens.prompt_sources import read_prompt
 from tasks.prepare import prepare
 from tasks.progress import reporter, request_stop

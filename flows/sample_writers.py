@@ -16,8 +16,8 @@ from pipeline_lib.config import ComposeConfig
 from pipeline_lib.generation.rendering import Format, render
 from pipeline_lib.generation.samples import Sample
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.notes.isolation import Mark, run_isolated
-from pipeline_lib.reports.audio import available_backend
+from pipeline_lib.scores.audio import available_backend
+from pipeline_lib.workers import Mark, run_isolated
 from tasks.generate import write_sample
 from tasks.select import NO_LIMITS
 

@@ -20,7 +20,7 @@ from pipeline_lib.config import (
 )
 from pipeline_lib.config.refusals import refused_settings, unknown_setting
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.lab_report import Scale, lab_report
+from pipeline_lib.studies.lab_report.settings import Scale, lab_report
 
 PresetName = Literal["quick", "full", "tiny", "lab-report"]
 

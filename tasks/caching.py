@@ -3,7 +3,7 @@
 Prefect asks two questions, and its own answers are not ours:
 
 *Is there a result for this key?* The key is `StageKey.digest`, computed before the task is submitted; see
-`tasks.stages`. Prefect's policies would count paths instead of contents, miss changed helpers and hold the
+`tasks.staleness`. Prefect's policies would count paths instead of contents, miss changed helpers and hold the
 id of the flow run.
 
 *Is that result good?* What Prefect stores is a reference of a few hundred bytes, under
@@ -28,7 +28,8 @@ from prefect.serializers import Serializer
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore
 from pipeline_lib.errors import ArtifactError
-from tasks.stages import Stage, StageKey
+from tasks.stages import Stage
+from tasks.staleness import StageKey
 
 RECORDS_FOLDER = ".cache"
 

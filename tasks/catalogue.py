@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import DuplicateConfig
-from pipeline_lib.notes.catalogue import check_rejects, piece_table
+from pipeline_lib.notes.corpus.catalogue import check_rejects, piece_table
 from pipeline_lib.notes.table import SELECTION_SCHEMA, SHARD_PIECE_SCHEMA
 from tasks.stages import stage
 

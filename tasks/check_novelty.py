@@ -27,8 +27,8 @@ from pipeline_lib.generation.samples import samples_from_table
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.reports.content import Copying, ExcerptScore, LongestMatch
-from pipeline_lib.reports.notation import write_musicxml
 from pipeline_lib.reports.passages import Excerpt, excerpt
+from pipeline_lib.scores.notation import write_musicxml
 from tasks.catalogue import PIECES_NAME, piece_path
 from tasks.encode import load_corpus
 from tasks.evaluate import stretches

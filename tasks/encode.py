@@ -11,7 +11,7 @@ from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import TokenConfig
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus
-from pipeline_lib.tokens.lines import TokenLines
+from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary, vocabulary_from_table
 from tasks.catalogue import PIECES_NAME
 from tasks.progress import report
@@ -34,7 +34,7 @@ def encode(draft: Draft, pieces: Artifact, tokenised: list[Artifact], config: To
     """Write ``vocabulary.parquet``, ``tokens.parquet`` (the flat array) and ``pieces.parquet``."""
     rows = _used_pieces(draft.store.read_table(pieces, PIECES_NAME, columns=list(_COLUMNS)))
     wanted = {row["piece_id"] for row in rows}
-    lines = TokenLines()
+    lines = TokenSequences()
     for n, shard in enumerate(tokenised):
         lines.add_table(draft.store.read_table(shard, "tokens.parquet"), wanted)
         report("encode", n + 1, len(tokenised))
@@ -79,7 +79,7 @@ def _key_signature(row: dict[str, Any]) -> str | None:
     return "A minor" if row["estimated_key"].endswith("minor") else "C major"
 
 
-def in_other_keys(rows: list[dict[str, Any]], lines: TokenLines) -> list[dict[str, Any]]:
+def in_other_keys(rows: list[dict[str, Any]], lines: TokenSequences) -> list[dict[str, Any]]:
     """Further rows for the train pieces, and their lines."""
     train = {row["piece_id"]: row for row in rows if row["split"] == Split.TRAIN}
     return [

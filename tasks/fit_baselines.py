@@ -8,9 +8,9 @@ from typing import Any
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import BaselineConfig
 from pipeline_lib.evaluation.likelihood import mean_loss_nat
-from pipeline_lib.models.mixture import MemoryMixture, fit_mixture
-from pipeline_lib.models.ngram import NgramModel, kneser_ney, witten_bell
-from pipeline_lib.models.ngram_counts import NgramCounts, count_ngrams
+from pipeline_lib.models.memory.mixture import MemoryMixture, fit_mixture
+from pipeline_lib.models.ngrams.counts import NgramCounts, count_ngrams
+from pipeline_lib.models.ngrams.smoothed import NgramModel, kneser_ney, witten_bell
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus, pieces_at
 from pipeline_lib.tokens.windows import count_targets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline_lib.artifacts import Artifact, Draft
-from pipeline_lib.models.prediction import Predictor
+from pipeline_lib.models.protocols import Predictor
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import pieces_at
 from tasks.encode import load_corpus
@@ -26,9 +26,9 @@ def fit_memory(
     Fitted on valid pieces, whose tokens the network predicts with ``n_context`` others before them, until there are
     ``max_targets`` of these.
     """
-    from pipeline_lib.models.mixture import fit_mixture
-    from pipeline_lib.models.reading import make_predictor
-    from pipeline_lib.models.saved import load_network
+    from pipeline_lib.models.memory.mixture import fit_mixture
+    from pipeline_lib.models.networks.saved import load_network
+    from pipeline_lib.models.scoring import make_predictor
 
     corpus = load_corpus(draft.store, tokens)
     network, config = load_network(draft.store.path(run))

@@ -14,14 +14,14 @@ from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import ComposeConfig, GenerateConfig
 from pipeline_lib.generation.rendering import Format, render
 from pipeline_lib.generation.samples import Sample, sample_row, sample_table
-from pipeline_lib.reports.audio import Backend
+from pipeline_lib.scores.audio import Backend
 from pipeline_lib.tokens.prompts import prompts_from_table
 from tasks.encode import load_corpus
 from tasks.progress import report, reporter
 from tasks.stages import stage
 
 if TYPE_CHECKING:
-    from pipeline_lib.reports.piano_roll import Surprise
+    from pipeline_lib.scores.piano_roll import Surprise
 
 SAMPLES_NAME, EXPLANATIONS_NAME = "samples.parquet", "explanations.parquet"
 _FORMATS: tuple[Format, ...] = ("mid", "musicxml", "abc", "mp3", "png")
@@ -40,7 +40,7 @@ def generate(
     """Write ``samples.parquet``, ``explanations.parquet``, and each temperature's first few samples in every format."""
     from pipeline_lib.generation.composing import compose
     from pipeline_lib.generation.explanation import explain
-    from pipeline_lib.models.saved import load_network
+    from pipeline_lib.models.networks.saved import load_network
 
     vocabulary = load_corpus(draft.store, tokens).vocabulary
     network, run_config = load_network(draft.store.path(run))
@@ -118,7 +118,7 @@ def write_sample(
 
 
 def _surprise(explained: pa.Table, sample: Sample) -> Surprise:
-    from pipeline_lib.reports.piano_roll import Surprise
+    from pipeline_lib.scores.piano_roll import Surprise
 
     of_sample = explained.filter(pc.field("sample") == sample.number)
     columns = ("onset_step", "duration_step", "surprise_bit", "entropy_bit")

@@ -7,7 +7,7 @@ import pyarrow as pa
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import GenerateConfig
 from pipeline_lib.generation.samples import sample_table
-from pipeline_lib.models.ngram import NgramStepper
+from pipeline_lib.models.ngrams.smoothed import NgramStepper
 from pipeline_lib.tokens.prompts import prompts_from_table
 from tasks.encode import load_corpus
 from tasks.fit_baselines import load_baselines

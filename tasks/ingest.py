@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pipeline_lib.artifacts import Draft
 from pipeline_lib.config import ParseConfig
-from pipeline_lib.notes.corpus import Bucket
-from pipeline_lib.notes.shards import write_shard
+from pipeline_lib.notes.corpus.shards import write_shard
+from pipeline_lib.notes.corpus.snapshot import Bucket
 from tasks.stages import stage
 
 

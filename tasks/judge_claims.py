@@ -10,8 +10,8 @@ import pyarrow as pa
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import RunConfig
 from pipeline_lib.evaluation.claims import finding_table
-from pipeline_lib.evaluation.lab_claims import LabRun, lab_curves
-from pipeline_lib.evaluation.lab_claims import judge_claims as judge_by_runs
+from pipeline_lib.studies.lab_report.claims import LabRun, lab_curves
+from pipeline_lib.studies.lab_report.claims import judge_claims as judge_by_runs
 from tasks.evaluate import CORPUS, GENERATED
 from tasks.stages import stage
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline_lib.errors import CorpusError, did_you_mean, listed
-from pipeline_lib.notes.bundled import BUNDLED_CORPORA, DATA_FOLDER, prepare_bundled_corpus
+from pipeline_lib.notes.corpus.bundled import BUNDLED_CORPORA, DATA_FOLDER, prepare_bundled_corpus
 
 
 def prepare(corpus: str, progress: Callable[[int, int], None] | None = None) -> Path:

@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 
 from pipeline_lib.artifacts import ArtifactStore, Draft
-from pipeline_lib.notes.corpus import CorpusSnapshot, snapshot_table
-from pipeline_lib.notes.scanning import scan_corpus
+from pipeline_lib.notes.corpus.scanning import scan_corpus
+from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot, snapshot_table
 from tasks.progress import reporter
 from tasks.stages import stage
 

@@ -46,9 +46,9 @@ def score(
     left out where no memory was fitted. The targets are the known tokens with ``n_context`` tokens before them,
     whatever the network's own seq_length.
     """
-    from pipeline_lib.models.mixture import MemoryMixture
-    from pipeline_lib.models.reading import make_predictor
-    from pipeline_lib.models.saved import load_network
+    from pipeline_lib.models.memory.mixture import MemoryMixture
+    from pipeline_lib.models.networks.saved import load_network
+    from pipeline_lib.models.scoring import make_predictor
 
     corpus = load_corpus(draft.store, tokens)
     network, config = load_network(draft.store.path(run))

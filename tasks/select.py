@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import SelectConfig
-from pipeline_lib.notes.duplicates import minhash, notes_digest
-from pipeline_lib.notes.isolation import Limits, Mark, run_isolated
+from pipeline_lib.notes.corpus.duplicates import minhash, notes_digest
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.selection import PieceNotes, Selected, rounding_errors, select_notes
 from pipeline_lib.notes.table import SELECTION_SCHEMA
+from pipeline_lib.workers import Limits, Mark, run_isolated
 from tasks.stages import stage
 
 NO_LIMITS = Limits(file_limit_sec=3600.0, memory_limit_mib=1 << 20)

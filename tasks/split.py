@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import SplitConfig
-from pipeline_lib.notes.splits import with_splits
+from pipeline_lib.notes.corpus.splits import with_splits
 from tasks.catalogue import PIECES_NAME
 from tasks.stages import stage
 

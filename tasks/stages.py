@@ -1,63 +1,28 @@
-"""What a stage is: a named function that reads artifacts and writes one, and the key that decides
-whether its last result still holds.
+"""What a stage is: a named function that reads artifacts and writes one.
 
 A stage's function takes a `Draft` to write to, then its inputs: artifacts, its own settings, plain values,
-or objects with a ``cache_value`` method. It logs, calls the library and saves; it returns nothing.
-
-The key covers the stage's name and schema version, the content of every input, the fingerprint of the code
-that it reaches, and the versions of the packages that can change its numbers. Nothing else: not paths, not
-times, not the machine.
+or objects with a ``cache_value`` method. It logs, calls the library and saves; it returns nothing. Whether its
+last result still holds is decided in `tasks.staleness`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, runtime_checkable
+from typing import Any, Concatenate, Generic, ParamSpec
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft, Provenance
-from pipeline_lib.config import StageConfig
 from pipeline_lib.errors import ArtifactError
-from pipeline_lib.packages import imported_versions
 from tasks.fingerprint import edited_since_read, fingerprint, read_all
+from tasks.staleness import StageKey, stage_key
 
 Inputs = ParamSpec("Inputs")
 
 _reading = threading.Lock()
 """Python 3.11 cannot parse code in several threads at once."""
-
-
-@runtime_checkable
-class HasCacheValue(Protocol):
-    """An input that says itself which part of it decides a result."""
-
-    def cache_value(self) -> Any:
-        """The deciding part, as JSON values."""
-
-
-@dataclass(frozen=True)
-class StageKey:
-    """All that decides a stage's result, in parts, so that a difference can be named."""
-
-    stage: str
-    inputs: Mapping[str, Any]
-    code: Mapping[str, str]
-    packages: Mapping[str, str]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over all parts."""
-        return _digest([self.stage, self.inputs, self.code, self.packages])
-
-    @property
-    def code_digest(self) -> str:
-        """SHA-256 over the code alone."""
-        return _digest(self.code)
 
 
 @dataclass(frozen=True)
@@ -108,13 +73,7 @@ class Stage(Generic[Inputs]):
         TypeError
             An input has no canonical content: it would make the key depend on the process.
         """
-        reached = fingerprint(self.body.__module__, self.body.__name__)
-        return StageKey(
-            stage=f"{self.name}/{self.schema_version}",
-            inputs={name: _canonical(value) for name, value in inputs.items()},
-            code=reached.code,
-            packages=imported_versions(reached.packages),
-        )
+        return stage_key(f"{self.name}/{self.schema_version}", self.body, inputs)
 
     def compute(
         self, store: ArtifactStore, inputs: Mapping[str, Any], key: StageKey | None = None
@@ -209,31 +168,3 @@ def artifacts_in(value: Any) -> Iterator[Artifact]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from artifacts_in(item)
-
-
-def _canonical(value: Any) -> Any:
-    """The part of an input that decides a result, as JSON values."""
-    match value:
-        # Nearly everything in a bucket of files is text in lists, and the protocol is slow to check.
-        case None | bool() | int() | float() | str():
-            return value
-        case list() | tuple():
-            return [_canonical(item) for item in value]
-        case Artifact():
-            return f"{value.kind}:{value.content_sha256}"
-        case HasCacheValue():
-            return _canonical(value.cache_value())
-        case StageConfig():
-            return value.model_dump(mode="json")
-        case Mapping():
-            return {str(name): _canonical(item) for name, item in sorted(value.items())}
-        case _:
-            raise TypeError(
-                f"{type(value).__name__} cannot be a stage's input: give it a cache_value method, "
-                "or pass artifacts, settings and plain values"
-            )
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

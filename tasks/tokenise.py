@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import SelectConfig
-from pipeline_lib.notes.isolation import Mark, run_isolated
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.selection import select_notes
 from pipeline_lib.tokens.corpus import encode_piece
-from pipeline_lib.tokens.lines import line_table
+from pipeline_lib.tokens.sequences import sequence_table
+from pipeline_lib.workers import Mark, run_isolated
 from tasks.select import NO_LIMITS, pieces_of_shard
 from tasks.stages import stage
 
@@ -44,4 +44,4 @@ def _tokenise(
             continue  # `select` has told why
         tokens = encode_piece(selected.notes, steps_per_quarter, max_duration_quarter)
         lines.append((piece_id, tokens))
-    draft.write_table("tokens.parquet", line_table(lines))
+    draft.write_table("tokens.parquet", sequence_table(lines))

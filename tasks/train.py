@@ -18,7 +18,7 @@ CHECKPOINTS = "checkpoints"
 
 _KEY_LENGTH = 16
 
-_AT_ONCE = threading.BoundedSemaphore(2)
+_SLOTS = threading.BoundedSemaphore(2)
 """Networks that one process trains at once, however many workers read files: more are no faster (see
 EXPERIMENTS.md, 3), and they share one GPU's memory."""
 
@@ -36,14 +36,14 @@ def train(
 
     ``windows`` is not needed for streams.
     """
-    from pipeline_lib.models.saved import (
+    from pipeline_lib.models.networks.saved import (
         DESCRIPTION_NAME,
         WEIGHTS_NAME,
         describe_network,
         save_weights,
     )
-    from pipeline_lib.models.telemetry import open_observers
-    from pipeline_lib.models.training import TrainingData, train_network
+    from pipeline_lib.models.training.loop import TrainingData, train_network
+    from pipeline_lib.models.training.telemetry import open_observers
 
     corpus = load_corpus(draft.store, tokens)
     of_split = dict.fromkeys((Split.TRAIN, Split.VALID), NO_WINDOWS)
@@ -59,7 +59,7 @@ def train(
         of_split[Split.VALID],
     )
     label = f"train/{config.name}"
-    with _AT_ONCE, ExitStack() as stack:
+    with _SLOTS, ExitStack() as stack:
         trained = train_network(
             config,
             data,

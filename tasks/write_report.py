@@ -13,10 +13,9 @@ import pyarrow.compute as pc
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import PipelineConfig, RunConfig
 from pipeline_lib.evaluation.claims import judgements_from_table
-from pipeline_lib.evaluation.lab_claims import CLAIMS
 from pipeline_lib.generation.samples import samples_from_table
-from pipeline_lib.notes.bundled import BUNDLED_CORPORA
-from pipeline_lib.notes.catalogue import count_corpus
+from pipeline_lib.notes.corpus.bundled import BUNDLED_CORPORA
+from pipeline_lib.notes.corpus.catalogue import count_corpus
 from pipeline_lib.notes.table import Status
 from pipeline_lib.packages import package_versions
 from pipeline_lib.presets import as_command
@@ -31,6 +30,7 @@ from pipeline_lib.reports.content import (
     Sample,
 )
 from pipeline_lib.reports.page import render_page
+from pipeline_lib.studies.lab_report.claims import CLAIMS
 from tasks.catalogue import PIECES_NAME, piece_path
 from tasks.check_novelty import read_copying
 from tasks.evaluate import GENERATED

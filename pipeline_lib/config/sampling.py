@@ -77,7 +77,7 @@ class _DrawingSettings(StageConfig):
 
 
 class SamplingConfig(_DrawingSettings):
-    """How the next token is drawn from a model's scores; `models.shaping` says in which order."""
+    """How the next token is drawn from a model's scores; `models.sampling.logit_filters` says in which order."""
 
     temperature: Temperature = Field(
         1.0,

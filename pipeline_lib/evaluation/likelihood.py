@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.evaluation.calibration import expected_calibration_error, reliability_curve
 from pipeline_lib.evaluation.token_parts import TokenParts
-from pipeline_lib.models.prediction import Predictor
+from pipeline_lib.models.protocols import Predictor
 from pipeline_lib.tokens.corpus import pieces_at
 from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline_lib.tokens.note_tokens import read_token
+from pipeline_lib.tokens.tokenisers.note_event import read_token
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 

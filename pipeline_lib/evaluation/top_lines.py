@@ -21,7 +21,7 @@ import numpy as np
 from pipeline_lib.evaluation.pieces import Pieces
 from pipeline_lib.notes.grid import GridNotes, IntArray
 from pipeline_lib.tokens.corpus import TokenCorpus
-from pipeline_lib.tokens.note_tokens import parse_token
+from pipeline_lib.tokens.tokenisers.note_event import parse_token
 
 _PITCHES = 256
 """Pitches are below 128, intervals between −127 and 127."""

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config import ComposeConfig
 from pipeline_lib.generation.samples import Ending, Sample
-from pipeline_lib.models.beam import search
-from pipeline_lib.models.networks import Network
-from pipeline_lib.models.prediction import Stepper
-from pipeline_lib.models.sampling import Sampler
-from pipeline_lib.models.stepwise import sample_stepwise
+from pipeline_lib.models.networks.architectures import Network
+from pipeline_lib.models.protocols import Stepper
+from pipeline_lib.models.sampling.beam_search import search
+from pipeline_lib.models.sampling.network_loop import Sampler
+from pipeline_lib.models.sampling.stepper_loop import sample_stepwise
 from pipeline_lib.tokens.constraints import Constraints, constrain
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.vocabulary import Vocabulary
@@ -72,7 +72,7 @@ def compose_stepwise(
     Parameters
     ----------
     stepper : Stepper
-        The model, such as `models.ngram.NgramStepper`.
+        The model, such as `models.ngrams.smoothed.NgramStepper`.
     vocabulary, prompts, config, steps_per_quarter, progress
         As for `compose`; ``beam_width`` is not read.
 

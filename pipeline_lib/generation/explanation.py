@@ -15,9 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline_lib.generation.samples import Sample
-from pipeline_lib.models.networks import Network
-from pipeline_lib.models.reading import PiecePredictor
-from pipeline_lib.tokens.note_tokens import parse_token
+from pipeline_lib.models.networks.architectures import Network
+from pipeline_lib.models.scoring import PiecePredictor
+from pipeline_lib.tokens.tokenisers.note_event import parse_token
 from pipeline_lib.tokens.vocabulary import START, Vocabulary
 
 N_ALTERNATIVES = 3

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.notes.midi import write_midi
-from pipeline_lib.reports.abc import write_abc
-from pipeline_lib.reports.audio import AudioInfo, Backend, render_audio
-from pipeline_lib.reports.notation import write_musicxml
+from pipeline_lib.notes.midi.files import write_midi
+from pipeline_lib.scores.abc import write_abc
+from pipeline_lib.scores.audio import AudioInfo, Backend, render_audio
+from pipeline_lib.scores.notation import write_musicxml
 
 if TYPE_CHECKING:
-    from pipeline_lib.reports.piano_roll import Surprise
+    from pipeline_lib.scores.piano_roll import Surprise
 
 Format = Literal["mid", "musicxml", "abc", "mp3", "wav", "ogg", "png"]
 """MIDI, two kinds of score, three of sound, and a piano roll."""
@@ -63,7 +63,7 @@ def render(
             case "abc":
                 write_abc(notes, path, title=title)
             case "png":
-                from pipeline_lib.reports.piano_roll import draw_piano_roll
+                from pipeline_lib.scores.piano_roll import draw_piano_roll
 
                 draw_piano_roll(
                     notes, path, title=title, prompt_end_step=prompt_end_step, surprise=surprise

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from pipeline_lib.config import ComposeConfig
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.tokens.note_tokens import parse_token
 from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.tokenisers.note_event import parse_token
 
 Ending = Literal["model", "asked", "limit"]
 """The model ended the piece; it has the length that was asked for; or it was stopped at the most tokens allowed."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline_lib.notes.changes import Changes, Kind, changes_of
-from pipeline_lib.notes.midi_packed import NOTE, UnsortedPiece, unpacked
+from pipeline_lib.notes.midi.packed import NOTE, UnsortedPiece, unpacked
 from pipeline_lib.notes.piece import (
     MAX_NOTES,
     MAX_TICK,

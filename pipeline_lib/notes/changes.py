@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline_lib.notes.midi_packed import KEY, METRE, TEMPO, UnsortedPiece, unpacked
+from pipeline_lib.notes.midi.packed import KEY, METRE, TEMPO, UnsortedPiece, unpacked
 from pipeline_lib.notes.piece import MAX_TICK, IntArray, ParsedPiece, key_name, time_signature_name
 from pipeline_lib.notes.tempos import (
     DEFAULT_TEMPO_QPM,

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.batches import MAX_PIECES, sorted_pieces
-from pipeline_lib.notes.corpus import SCORE_SUFFIXES, SourceFile
-from pipeline_lib.notes.midi import read_unsorted
-from pipeline_lib.notes.midi_packed import UnsortedPiece
+from pipeline_lib.notes.corpus.shard_tables import PieceRow, ShardTables, shard_tables
+from pipeline_lib.notes.corpus.snapshot import SCORE_SUFFIXES, SourceFile
+from pipeline_lib.notes.midi.files import read_unsorted
+from pipeline_lib.notes.midi.packed import UnsortedPiece
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile, check_usable
-from pipeline_lib.notes.scores import read_scores
-from pipeline_lib.notes.shard_tables import PieceRow, ShardTables, shard_tables
+from pipeline_lib.notes.score_files import read_scores
 from pipeline_lib.notes.table import RejectReason
 
 _MIDI_MARKS = (b"MThd", b"RIFF")

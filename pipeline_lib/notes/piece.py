@@ -1,6 +1,6 @@
 """One piece as a parser hands it on, before it joins the tables.
 
-Both parsers, `pipeline_lib.notes.midi` and `pipeline_lib.notes.scores`, return a `ParsedPiece` or raise
+Both parsers, `pipeline_lib.notes.midi.files` and `pipeline_lib.notes.score_files`, return a `ParsedPiece` or raise
 `RejectedFile`. What a file says about tempo, metre and key is often nonsense; the checks here decide for
 both parsers what is believed.
 """

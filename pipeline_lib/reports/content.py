@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline_lib.evaluation.claims import Judgement
 from pipeline_lib.evaluation.novelty import CopyBaseline
-from pipeline_lib.notes.catalogue import CorpusCounts
+from pipeline_lib.notes.corpus.catalogue import CorpusCounts
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.reports.passages import Excerpt
 
@@ -315,7 +315,7 @@ class ReportContent:
     claims : tuple of Judgement
         The lab report's claims, where the experiment judges them.
     curves : DataFrame
-        From `evaluation.lab_claims.lab_curves`; without rows where there are no claims.
+        From `studies.lab_report.claims.lab_curves`; without rows where there are no claims.
     """
 
     corpus: CorpusSummary

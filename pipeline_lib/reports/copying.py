@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from pipeline_lib.evaluation.novelty import GENERATED, JUDGED_NGRAM
 from pipeline_lib.reports.content import Copying, ExcerptScore, LongestMatch
-from pipeline_lib.reports.engraving import engrave
 from pipeline_lib.reports.language import Texts, in_all_languages
 from pipeline_lib.reports.passages import with_passage_lit
+from pipeline_lib.scores.engraving import engrave
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from pipeline_lib.reports.drawing import (
+from pipeline_lib.drawing import (
     BAND,
     MUTED,
     WIDTH_INCH,
@@ -26,11 +26,11 @@ from pipeline_lib.reports.drawing import (
     legend_above,
     legend_line,
     marker,
-    page_style,
     shared_panels,
     to_svg,
 )
 from pipeline_lib.reports.language import Texts
+from pipeline_lib.reports.page_style import page_style
 
 CORPUS, TRAIN, CONTROL = "corpus", "train", "control"
 """The sets beside those of the runs, in `leap_distribution` and `overlapped_areas`."""

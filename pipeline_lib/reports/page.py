@@ -24,7 +24,6 @@ from pipeline_lib.reports import music_plots, plots, sample_rolls
 from pipeline_lib.reports.content import ReportContent, Sample
 from pipeline_lib.reports.copying import copy_rows, copying_note, longest_caption, shown_excerpts
 from pipeline_lib.reports.digits import decimals_for, written
-from pipeline_lib.reports.engraving import engrave
 from pipeline_lib.reports.findings import (
     best_baseline,
     best_of_each_kind,
@@ -41,6 +40,7 @@ from pipeline_lib.reports.reproduction import point_rows, settings
 from pipeline_lib.reports.result_rows import has_batch_sizes, names_note, result_groups, run_rows
 from pipeline_lib.reports.run_names import shared_parts, with_short_names
 from pipeline_lib.reports.verdicts import finding_rows
+from pipeline_lib.scores.engraving import engrave
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

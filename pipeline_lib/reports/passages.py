@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline_lib.evaluation.pieces import Pieces
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.reports.engraving import Engraving
+from pipeline_lib.scores.engraving import Engraving
 
 _BARS_AROUND = 1
 _ROUNDING_QUARTER = 1 / 16

@@ -20,19 +20,19 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from pipeline_lib.reports.content import BaselineResult, RunResult
-from pipeline_lib.reports.drawing import (
+from pipeline_lib.drawing import (
     MUTED,
     SERIES,
     WIDTH_INCH,
     colour,
     legend_above,
     marker,
-    page_style,
     shared_panels,
     to_svg,
 )
+from pipeline_lib.reports.content import BaselineResult, RunResult
 from pipeline_lib.reports.language import Texts
+from pipeline_lib.reports.page_style import page_style
 from pipeline_lib.reports.run_names import short_names, without_length
 
 _TITLE_LETTERS = 34
@@ -78,7 +78,7 @@ def update_losses(curves: pd.DataFrame, texts: Texts) -> str:
     Parameters
     ----------
     curves : DataFrame
-        From `evaluation.lab_claims.lab_curves`.
+        From `studies.lab_report.claims.lab_curves`.
     texts : Texts
     """
     with page_style():

@@ -6,15 +6,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.reports.drawing import (
+from pipeline_lib.drawing import (
     BAND,
     MUTED,
     SERIES,
     WIDTH_INCH,
-    page_style,
     to_svg,
 )
+from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.reports.page_style import page_style
 
 ROLL_LEFT, ROLL_RIGHT = 0.045, 0.995
 """Where a piano roll's first and last moment are, as shares of its width."""

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from pipeline_lib.config import ConstraintConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.piece import key_sharps
-from pipeline_lib.tokens.note_tokens import decode_tokens, parse_token
 from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.tokenisers.note_event import decode_tokens, parse_token
 from pipeline_lib.tokens.vocabulary import END_ID, SPECIAL_TOKENS, Vocabulary
 
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)

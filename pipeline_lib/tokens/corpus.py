@@ -18,8 +18,8 @@ from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.quantising import quantise_notes
 from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.lines import TokenLines
-from pipeline_lib.tokens.note_tokens import decode_tokens, encode_notes
+from pipeline_lib.tokens.sequences import TokenSequences
+from pipeline_lib.tokens.tokenisers.note_event import decode_tokens, encode_notes
 from pipeline_lib.tokens.vocabulary import END, START, UNKNOWN_ID, Vocabulary
 
 TOKEN_SCHEMA = pa.schema(
@@ -130,7 +130,7 @@ def encode_piece(notes: PieceNotes, steps_per_quarter: int, max_duration_quarter
 
 
 def build_corpus(
-    pieces: Sequence[dict[str, Any]], lines: TokenLines, vocabulary: Vocabulary
+    pieces: Sequence[dict[str, Any]], lines: TokenSequences, vocabulary: Vocabulary
 ) -> TokenCorpus:
     """Wrap, encode and join the pieces.
 
@@ -139,7 +139,7 @@ def build_corpus(
     pieces : sequence of dict
         One per piece: the columns of `TOKEN_PIECE_SCHEMA` that the piece table has, and ``line``, the name
         of its line.
-    lines : TokenLines
+    lines : TokenSequences
     vocabulary : Vocabulary
     """
     texts = [START, END, *lines.texts]

@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline_lib.tokens.note_tokens import read_token
+from pipeline_lib.tokens.tokenisers.note_event import read_token
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 _SEMITONES_PER_DOUBLING = 0.5

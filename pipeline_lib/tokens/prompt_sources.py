@@ -26,18 +26,18 @@ from pipeline_lib.config import (
     TokenConfig,
 )
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.notes.archives import read_file, unreadable
-from pipeline_lib.notes.corpus import SCORE_SUFFIXES
-from pipeline_lib.notes.isolation import Limits, Mark, ProcessLost, run_isolated
+from pipeline_lib.notes.corpus.archives import read_file, unreadable
+from pipeline_lib.notes.corpus.snapshot import SCORE_SUFFIXES
 from pipeline_lib.notes.parsing import first_piece, read_pieces
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
-from pipeline_lib.notes.scores import load_parser
+from pipeline_lib.notes.score_files import load_parser
 from pipeline_lib.notes.selection import PieceNotes, select_notes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus, encode_piece
 from pipeline_lib.tokens.prompt_draws import random_prompts, window_prompts
 from pipeline_lib.tokens.prompts import Prompt, check_prompt, with_nearest
 from pipeline_lib.tokens.typed_notes import looks_typed, parse_typed_notes
+from pipeline_lib.workers import Limits, Mark, ProcessLost, run_isolated
 
 
 class Signatures(NamedTuple):

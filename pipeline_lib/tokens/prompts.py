@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.tokens.nearest import nearest_tokens
-from pipeline_lib.tokens.note_tokens import decode_tokens
+from pipeline_lib.tokens.tokenisers.note_event import decode_tokens
 from pipeline_lib.tokens.typed_notes import typed_note
 from pipeline_lib.tokens.vocabulary import Vocabulary
 

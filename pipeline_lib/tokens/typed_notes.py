@@ -14,7 +14,7 @@ import re
 from fractions import Fraction
 
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.tokens.note_tokens import MAX_PITCH, make_token, read_token
+from pipeline_lib.tokens.tokenisers.note_event import MAX_PITCH, make_token, read_token
 
 _TYPED = re.compile(r"(?:^|\s)[^\s:/\\]*:[-+]?\.?\d")
 """A name and the beginning of a duration: no path has both, with the rare exception of ``a:1``."""

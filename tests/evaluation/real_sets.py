@@ -12,10 +12,10 @@ import symusic
 
 from pipeline_lib.config import EvaluateConfig
 from pipeline_lib.evaluation.metrics import build_reference, measure_set
-from pipeline_lib.models.ngram import NgramStepper, witten_bell
-from pipeline_lib.models.ngram_counts import count_ngrams
+from pipeline_lib.models.ngrams.counts import count_ngrams
+from pipeline_lib.models.ngrams.smoothed import NgramStepper, witten_bell
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.tokens.note_tokens import decode_tokens, encode_notes
+from pipeline_lib.tokens.tokenisers.note_event import decode_tokens, encode_notes
 
 _DATA = Path(__file__).parents[2] / os.environ.get("MUSIC_PIPELINE_TEST_DATA", "../shared/data")
 MELODIES = _DATA / "midi" / "nottingham-melody"

@@ -20,7 +20,7 @@ from pipeline_lib.evaluation.novelty import (
 from pipeline_lib.evaluation.top_lines import join_lines, lines_of_corpus
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import build_corpus
-from pipeline_lib.tokens.lines import TokenLines
+from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tests.evaluation.test_nottingham import _DATA, _MELODIES, load_melody
 
@@ -204,7 +204,7 @@ def test_lines_from_tokens_are_those_of_the_notes():
         {"piece_id": name, "line": name, "split": "train", "augmented_semitones": 0, **columns}
         for name in tokens
     ]
-    lines = TokenLines()
+    lines = TokenSequences()
     for name, line in tokens.items():
         lines.add(name, line)
     vocabulary, _ = build_vocabulary(lines.count(["tune"]), 1, min_count=1)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.notes.midi import write_midi
+from pipeline_lib.notes.midi.files import write_midi
 
 TINY = {"ingest.n_shards": 8, "generate.length": 16, "generate.n_samples": 3, "tokens.min_count": 1}
 N_TUNES = 14

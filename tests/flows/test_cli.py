@@ -71,11 +71,11 @@ def test_every_command_and_parameter_is_documented() -> None:
 
 
 def test_the_defaults_are_those_of_the_library() -> None:
-    from flows import options
+    from flows import cli_options
     from pipeline_lib import presets
 
-    assert options.DEFAULT_CORPUS == presets.DEFAULT_CORPUS
-    assert options.Experiment().preset == "quick"
+    assert cli_options.DEFAULT_CORPUS == presets.DEFAULT_CORPUS
+    assert cli_options.ExperimentOptions().preset == "quick"
     assert set(get_args(presets.PresetName)) == {"quick", "full", "tiny", "lab-report"}
 
 
@@ -91,12 +91,12 @@ def test_help_imports_neither_prefect_nor_tensorflow() -> None:
 
 
 def test_settings_that_are_given_several_times_are_lists() -> None:
-    from flows.options import Experiment
+    from flows.cli_options import ExperimentOptions
 
     options = ("--temperature", "0.5", "--temperature", "1.2", "--seq-length", "25")
     _, bound, _ = app.parse_args(["plan", *options], print_error=False)
     experiment = bound.arguments["experiment"]
-    assert isinstance(experiment, Experiment)
+    assert isinstance(experiment, ExperimentOptions)
     assert experiment.settings() == {
         "generate.temperatures": [0.5, 1.2],
         "windows.seq_lengths": [25],

@@ -14,8 +14,8 @@ from flows.evaluation import evaluate_music
 from pipeline_lib.errors import CorpusError
 from pipeline_lib.evaluation.metrics import METRICS
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.notes.midi import write_midi
-from pipeline_lib.reports.notation import write_musicxml
+from pipeline_lib.notes.midi.files import write_midi
+from pipeline_lib.scores.notation import write_musicxml
 
 
 def write_random_pieces(folder: Path, n: int, seed: int = 0) -> Path:

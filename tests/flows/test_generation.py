@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows import cli
+from flows.cli_options import parse_range
 from flows.finished_runs import find_run
 from flows.journal import Entry, Journal
-from flows.options import parse_range
 from pipeline_lib.artifacts import Artifact, ArtifactStore
 from pipeline_lib.presets import build_config
 from tasks.stages import Call

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from flows.running import Ingestion
 from flows.summaries import print_ingestion
-from pipeline_lib.notes.catalogue import CorpusCounts
+from pipeline_lib.notes.corpus.catalogue import CorpusCounts
 from tests.flows.conftest import write_bad_files, write_tune
 
 COMMAND = Path(sys.executable).with_name("music-pipeline")

@@ -6,7 +6,8 @@ import pytest
 
 from flows.reasons import explain
 from pipeline_lib.artifacts import ArtifactStore, Draft
-from tasks.stages import StageKey, stage
+from tasks.stages import stage
+from tasks.staleness import StageKey
 
 
 @stage(kind="numbers")

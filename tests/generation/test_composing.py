@@ -11,11 +11,11 @@ from pipeline_lib.config import ComposeConfig, NetworkConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.generation.composing import compose, compose_stepwise
 from pipeline_lib.generation.samples import Sample
-from pipeline_lib.models.networks import Network
-from pipeline_lib.models.ngram import NgramStepper, witten_bell
-from pipeline_lib.models.ngram_counts import count_ngrams
-from pipeline_lib.tokens.note_tokens import parse_token
+from pipeline_lib.models.networks.architectures import Network
+from pipeline_lib.models.ngrams.counts import count_ngrams
+from pipeline_lib.models.ngrams.smoothed import NgramStepper, witten_bell
 from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.tokenisers.note_event import parse_token
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS
 from tests.generation.tiny_music import KNOWN, STEPS, ending_network, network, prompt
 from tests.models.tiny_corpus import ARCHITECTURES, names

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pipeline_lib.config import NetworkConfig
 from pipeline_lib.generation.explanation import EXPLANATION_SCHEMA, N_ALTERNATIVES, explain
 from pipeline_lib.generation.samples import Sample
-from pipeline_lib.models.checkpoints import to_numpy
-from pipeline_lib.models.networks import Network
-from pipeline_lib.tokens.note_tokens import parse_token
+from pipeline_lib.models.networks.architectures import Network
+from pipeline_lib.models.training.checkpoints import to_numpy
+from pipeline_lib.tokens.tokenisers.note_event import parse_token
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, START
 from tests.generation.tiny_music import KNOWN, STEPS, ending_network, network, prompt
 from tests.models.tiny_corpus import ARCHITECTURES, each

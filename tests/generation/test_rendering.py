@@ -17,7 +17,7 @@ from matplotlib.image import imread
 
 from pipeline_lib.generation.rendering import FORMATS, render
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.reports.piano_roll import Surprise
+from pipeline_lib.scores.piano_roll import Surprise
 from tests.conftest import REPOSITORY
 
 # A bar of 3/4, C4 D4 E4, and a chord that fills another, at 90 quarters a minute: 4 seconds.
@@ -118,7 +118,7 @@ def test_sound_is_the_same_whatever_has_seeded_the_random_numbers_of_c() -> None
     # FluidSynth draws once in a process, so it takes one for each seed.
     code = (
         "import ctypes, sys; ctypes.CDLL(None).srand(int(sys.argv[1]))\n"
-        "from pipeline_lib.reports.audio import _synthesise, available_backend\n"
+        "from pipeline_lib.scores.audio import _synthesise, available_backend\n"
         "from tests.generation.test_rendering import TUNE\n"
         "print(hash(_synthesise(TUNE, available_backend()).tobytes()))"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline_lib.config import NetworkConfig
-from pipeline_lib.models.networks import Network
+from pipeline_lib.models.networks.architectures import Network
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.vocabulary import END_ID, SPECIAL_TOKENS, Vocabulary
 from tests.models.tiny_corpus import PLAIN, run_config

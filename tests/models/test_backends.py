@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline_lib.config import ComposeConfig
-from pipeline_lib.models.checkpoints import to_numpy
-from pipeline_lib.models.networks import Network
-from pipeline_lib.models.sampling import Sampler
-from pipeline_lib.models.saved import save_weights
+from pipeline_lib.models.networks.architectures import Network
+from pipeline_lib.models.networks.saved import save_weights
+from pipeline_lib.models.sampling.network_loop import Sampler
+from pipeline_lib.models.training.checkpoints import to_numpy
 from pipeline_lib.tokens.constraints import constrain
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.vocabulary import Vocabulary
@@ -28,10 +28,10 @@ import sys
 from pathlib import Path
 import keras, numpy as np
 from pipeline_lib.config import CheckpointConfig
-from pipeline_lib.models.checkpoints import to_numpy
-from pipeline_lib.models.networks import Network
-from pipeline_lib.models.saved import load_weights
-from pipeline_lib.models.training import train_network
+from pipeline_lib.models.training.checkpoints import to_numpy
+from pipeline_lib.models.networks.architectures import Network
+from pipeline_lib.models.networks.saved import load_weights
+from pipeline_lib.models.training.loop import train_network
 from tests.models.test_backends import music_of
 from tests.models.tiny_corpus import *
 

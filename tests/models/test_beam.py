@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config import ConstraintConfig, NetworkConfig
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.models.beam import search
-from pipeline_lib.models.checkpoints import to_numpy
-from pipeline_lib.models.networks import Network
+from pipeline_lib.models.networks.architectures import Network
+from pipeline_lib.models.sampling.beam_search import search
+from pipeline_lib.models.training.checkpoints import to_numpy
 from pipeline_lib.tokens.constraints import Constraints, constrain
-from pipeline_lib.tokens.note_tokens import parse_token
 from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.tokenisers.note_event import parse_token
 from pipeline_lib.tokens.vocabulary import END_ID, SPECIAL_TOKENS, START_ID, Vocabulary
 from tests.models.tiny_corpus import ARCHITECTURES, TOKENS, VOCAB_SIZE, run_config
 

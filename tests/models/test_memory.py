@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline_lib.models import memory
-from pipeline_lib.models.gate import CLASS_STARTS, N_FEATURES, apply_gate
-from pipeline_lib.models.memory import Recalled, recall_piece
-from pipeline_lib.models.mixture import (
+from pipeline_lib.models.memory import recall as memory
+from pipeline_lib.models.memory.gate import CLASS_STARTS, N_FEATURES, apply_gate
+from pipeline_lib.models.memory.mixture import (
     MemoryMixture,
     MemoryPredictor,
     fit_mixture,
 )
+from pipeline_lib.models.memory.recall import Recalled, recall_piece
 
 VOCAB_SIZE = 8
 Piece = NDArray[np.int32]

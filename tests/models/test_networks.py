@@ -11,11 +11,11 @@ import pytest
 
 from pipeline_lib.config import LstmConfig, NetworkConfig
 from pipeline_lib.errors import ArtifactError
-from pipeline_lib.models.checkpoints import to_numpy
-from pipeline_lib.models.networks import Network
-from pipeline_lib.models.reading import PiecePredictor, WindowPredictor
-from pipeline_lib.models.saved import load_weights, save_weights
-from pipeline_lib.models.stepping import NetworkStepper
+from pipeline_lib.models.networks.architectures import Network
+from pipeline_lib.models.networks.saved import load_weights, save_weights
+from pipeline_lib.models.networks.stepper import NetworkStepper
+from pipeline_lib.models.scoring import PiecePredictor, WindowPredictor
+from pipeline_lib.models.training.checkpoints import to_numpy
 from tests.models.tiny_corpus import (
     ARCHITECTURES,
     PLAIN,

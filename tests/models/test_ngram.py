@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_lib.models.ngram import NgramModel, NgramStepper, kneser_ney, witten_bell
-from pipeline_lib.models.ngram_counts import NgramCounts, count_ngrams
+from pipeline_lib.models.ngrams.counts import NgramCounts, count_ngrams
+from pipeline_lib.models.ngrams.smoothed import NgramModel, NgramStepper, kneser_ney, witten_bell
 
 Smoothing = Callable[[NgramCounts, int], NgramModel]
 both = pytest.mark.parametrize("smoothing", [witten_bell, kneser_ney])

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline_lib.models import recurrence_cpu
-from pipeline_lib.models.recurrence import LSTM
+from pipeline_lib.models.networks import recurrence_cpu
+from pipeline_lib.models.networks.recurrence import LSTM
 
 UNITS, N_INPUTS = 5, 3
 
@@ -163,7 +163,7 @@ def test_two_devices_train_together() -> None:
     """In a process of its own, since devices are chosen once."""
     program = """
         import keras, numpy as np, tensorflow as tf
-        from pipeline_lib.models.recurrence import LSTM
+        from pipeline_lib.models.networks.recurrence import LSTM
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
         x, y = np.ones((4, 3, 2), "float32"), np.zeros((4, 3, 2), "float32")

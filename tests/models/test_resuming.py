@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from pipeline_lib.config import CheckpointConfig
-from pipeline_lib.models.training import TrainedNetwork, train_network
+from pipeline_lib.models.training.loop import TrainedNetwork, train_network
 from tests.conftest import REPOSITORY
 from tests.models.tiny_corpus import ARCHITECTURES, run_config, training_data
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_lib.models.shuffling import shuffled
+from pipeline_lib.models.training.shuffling import shuffled
 
 
 @given(n=st.integers(1, 2000), seed=st.integers(0, 2**31), order=st.integers(0, 1000))

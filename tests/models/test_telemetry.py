@@ -10,8 +10,8 @@ import pytest
 
 from pipeline_lib.config import CheckpointConfig, TelemetryConfig
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.models.telemetry import open_observers
-from pipeline_lib.models.training import TrainedNetwork, train_network
+from pipeline_lib.models.training.loop import TrainedNetwork, train_network
+from pipeline_lib.models.training.telemetry import open_observers
 from tests.models.tiny_corpus import run_config, training_data
 
 pytestmark = [

@@ -10,10 +10,10 @@ import pytest
 from pipeline_lib.config import CheckpointConfig, LstmConfig, TransformerConfig
 from pipeline_lib.errors import ConfigError, TrainingError
 from pipeline_lib.evaluation.likelihood import mean_loss_nat
-from pipeline_lib.models.memory_limits import out_of_memory_explained
-from pipeline_lib.models.reading import HeldOutLoss, make_predictor
-from pipeline_lib.models.training import TrainedNetwork, train_network
-from pipeline_lib.models.updates import Outcome
+from pipeline_lib.models.scoring import HeldOutLoss, make_predictor
+from pipeline_lib.models.training.loop import TrainedNetwork, train_network
+from pipeline_lib.models.training.memory_limits import out_of_memory_explained
+from pipeline_lib.models.training.updates import Outcome
 from pipeline_lib.tokens.windows import WindowIndex
 from tests.models.tiny_corpus import (
     ARCHITECTURES,
@@ -187,14 +187,14 @@ def test_a_loss_that_is_no_number_stops_and_names_the_step(
     loss: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make = lambda *_, **__: LosesItsWay(3, loss)  # noqa: E731
-    monkeypatch.setattr("pipeline_lib.models.training.make_updates", make)
+    monkeypatch.setattr("pipeline_lib.models.training.loop.make_updates", make)
     with pytest.raises(TrainingError, match=f"became {loss} at step 3; there is no checkpoint yet"):
         train(tmp_path)
 
 
 def test_the_last_good_weights_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make = lambda *_, **__: LosesItsWay(9, math.nan)  # noqa: E731
-    monkeypatch.setattr("pipeline_lib.models.training.make_updates", make)
+    monkeypatch.setattr("pipeline_lib.models.training.loop.make_updates", make)
     every = CheckpointConfig(every_n_steps=3)
     with pytest.raises(TrainingError, match="at step 9; the weights of step 6 are kept") as caught:
         train_network(run_config(), training_data(), tmp_path, every)

@@ -10,10 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline_lib.models.checkpoints import to_numpy
-from pipeline_lib.models.networks import Network
-from pipeline_lib.models.optimisation import clipped, learning_rates, make_optimizer, mean_loss
-from pipeline_lib.models.updates import make_updates
+from pipeline_lib.models.networks.architectures import Network
+from pipeline_lib.models.training.checkpoints import to_numpy
+from pipeline_lib.models.training.optimisation import (
+    clipped,
+    learning_rates,
+    make_optimizer,
+    mean_loss,
+)
+from pipeline_lib.models.training.updates import make_updates
 from tests.conftest import REPOSITORY
 from tests.models.tiny_corpus import ARCHITECTURES, TOKEN_IDS, TOKENS, run_config
 
@@ -47,7 +52,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from pathlib import Path
 from tests.models.tiny_corpus import ARCHITECTURES, run_config, training_data
 from pipeline_lib.config import LstmConfig
-from pipeline_lib.models.training import train_network
+from pipeline_lib.models.training.loop import train_network
 model = LstmConfig(layers=2, units=16, embedding_size=8, dropout=0.0)
 trained = [
     train_network(run_config(model=model, n_devices=n, max_epochs=2), training_data(), Path(sys.argv[1]))

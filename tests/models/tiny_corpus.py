@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline_lib.config import LstmAttentionConfig, LstmConfig, RunConfig, TransformerConfig
-from pipeline_lib.models.training import TrainingData
+from pipeline_lib.models.training.loop import TrainingData
 from pipeline_lib.tokens.windows import WindowIndex
 
 TOKENS = (

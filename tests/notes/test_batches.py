@@ -12,9 +12,9 @@ from tiny_files import TUNE_ABC, TWO_NOTES, midi_file, rising_line
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.batches import batch_of, sorted_pieces
 from pipeline_lib.notes.changes import Kind
-from pipeline_lib.notes.corpus import SourceFile
-from pipeline_lib.notes.midi import read_midi, read_unsorted
-from pipeline_lib.notes.midi_packed import KEY, METRE, NOTE, TEMPO, packed
+from pipeline_lib.notes.corpus.snapshot import SourceFile
+from pipeline_lib.notes.midi.files import read_midi, read_unsorted
+from pipeline_lib.notes.midi.packed import KEY, METRE, NOTE, TEMPO, packed
 from pipeline_lib.notes.parsing import parse_files, read_pieces
 
 CONFIG = ParseConfig()

@@ -13,10 +13,10 @@ from music21 import corpus
 
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.errors import CorpusError
-from pipeline_lib.notes import bundled
-from pipeline_lib.notes.bundled import BUNDLED_CORPORA, CORPORA_TOML, prepare_bundled_corpus
-from pipeline_lib.notes.midi import read_midi
-from pipeline_lib.notes.scanning import scan_corpus
+from pipeline_lib.notes.corpus import bundled
+from pipeline_lib.notes.corpus.bundled import BUNDLED_CORPORA, CORPORA_TOML, prepare_bundled_corpus
+from pipeline_lib.notes.corpus.scanning import scan_corpus
+from pipeline_lib.notes.midi.files import read_midi
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from pipeline_lib.config import DuplicateConfig
 from pipeline_lib.errors import CorpusError
-from pipeline_lib.notes.catalogue import check_rejects, count_corpus, piece_table
-from pipeline_lib.notes.corpus import SNAPSHOT_SCHEMA
-from pipeline_lib.notes.duplicates import SKETCH_SIZE
+from pipeline_lib.notes.corpus.catalogue import check_rejects, count_corpus, piece_table
+from pipeline_lib.notes.corpus.duplicates import SKETCH_SIZE
+from pipeline_lib.notes.corpus.snapshot import SNAPSHOT_SCHEMA
 from pipeline_lib.notes.table import PIECE_SCHEMA, SELECTION_SCHEMA, SHARD_PIECE_SCHEMA
 
 CONFIG = DuplicateConfig()

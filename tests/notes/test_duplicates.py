@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from symusic import Score
 from tiny_notes import Rows, make_notes
 
-from pipeline_lib.notes.duplicates import (
+from pipeline_lib.notes.corpus.duplicates import (
     SKETCH_SIZE,
     find_near_duplicates,
     group_duplicates,
@@ -190,7 +190,7 @@ def test_long_pieces_are_sketched_in_parts_that_make_no_difference(
 ) -> None:
     tune = random_tune(random.Random(7), 500)
     at_once = sketch(tune)
-    monkeypatch.setattr("pipeline_lib.notes.duplicates._PHRASES_AT_ONCE", 64)
+    monkeypatch.setattr("pipeline_lib.notes.corpus.duplicates._PHRASES_AT_ONCE", 64)
     assert sketch(tune) == at_once
 
 

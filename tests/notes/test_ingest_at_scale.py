@@ -17,7 +17,7 @@ from numpy.random import Generator
 from benchmarks.variations import write_variations
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.config import ParseConfig
-from pipeline_lib.notes.scanning import scan_corpus
+from pipeline_lib.notes.corpus.scanning import scan_corpus
 from pipeline_lib.notes.table import RejectReason, Status
 from tasks.ingest import ingest
 
@@ -102,8 +102,8 @@ _INGEST_AND_TELL_PEAK = """
     from concurrent.futures import ThreadPoolExecutor
     from pipeline_lib.artifacts import ArtifactStore
     from pipeline_lib.config import ParseConfig, PipelineConfig
-    from pipeline_lib.notes.catalogue import count_corpus
-    from pipeline_lib.notes.corpus import CorpusSnapshot
+    from pipeline_lib.notes.corpus.catalogue import count_corpus
+    from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
     from tasks.catalogue import catalogue
     from tasks.ingest import ingest
     from tasks.scan import scan, take_snapshot

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tiny_files import TWO_NOTES, midi_chunk, midi_file, rising_line
 
 from pipeline_lib.config import ParseConfig
-from pipeline_lib.notes import midi
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.notes.midi import write_midi
+from pipeline_lib.notes.midi import files as midi
+from pipeline_lib.notes.midi.files import write_midi
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile, key_name, key_sharps
 from pipeline_lib.notes.table import RejectReason
 

@@ -11,9 +11,9 @@ import pytest
 import symusic
 
 from pipeline_lib.config import ParseConfig
-from pipeline_lib.notes.midi import read_midi
-from pipeline_lib.notes.midi_bytes import BrokenTrack, count_note_ons, put_together, take_apart
-from pipeline_lib.notes.midi_unended import with_late_note_offs
+from pipeline_lib.notes.midi.chunks import BrokenTrack, count_note_ons, put_together, take_apart
+from pipeline_lib.notes.midi.files import read_midi
+from pipeline_lib.notes.midi.unended import with_late_note_offs
 from pipeline_lib.notes.piece import RejectedFile
 
 CONFIG = ParseConfig()

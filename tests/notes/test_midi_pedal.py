@@ -7,8 +7,8 @@ import pytest
 from tiny_files import midi_file
 
 from pipeline_lib.config import ParseConfig
-from pipeline_lib.notes.midi import read_midi
-from pipeline_lib.notes.midi_pedal import sustained
+from pipeline_lib.notes.midi.files import read_midi
+from pipeline_lib.notes.midi.pedal import sustained
 
 Notes = list[tuple[int, int, int]]
 

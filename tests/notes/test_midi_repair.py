@@ -6,7 +6,7 @@ import pytest
 from tiny_files import TWO_NOTES, midi_chunk, midi_file
 
 from pipeline_lib.config import ParseConfig
-from pipeline_lib.notes.midi import read_midi
+from pipeline_lib.notes.midi.files import read_midi
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
 
 WHOLE = midi_file(TWO_NOTES)
@@ -15,7 +15,7 @@ EVENTS = TWO_NOTES + b"\x00\xff\x2f\x00"
 BEGINNING = len(HEADER) + 8
 
 
-def mended(data: bytes) -> ParsedPiece:
+def repaired(data: bytes) -> ParsedPiece:
     with pytest.raises(RejectedFile):
         read_midi(data, ParseConfig())
     (piece,) = read_midi(data, ParseConfig(repair=True))
@@ -48,14 +48,14 @@ def chunk_of_length(length: int, events: bytes = EVENTS) -> bytes:
     ],
 )
 def test_both_notes_are_saved(data: bytes, what: str) -> None:
-    piece = mended(data)
+    piece = repaired(data)
     assert piece.repair == what
     assert piece.onset_tick.tolist() == [0, 480]
     assert piece.duration_tick.tolist() == [480, 240]
 
 
 def test_a_note_whose_end_was_lost_is_not_invented() -> None:
-    piece = mended(WHOLE[: BEGINNING + len(TWO_NOTES) - 3])  # within the last note-off
+    piece = repaired(WHOLE[: BEGINNING + len(TWO_NOTES) - 3])  # within the last note-off
     assert piece.pitch.tolist() == [60]
     assert piece.n_unended == 1
     assert piece.repair is not None

@@ -14,7 +14,7 @@ from tiny_files import TUNE_ABC, TWO_NOTES, midi_file, rising_line
 
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes import parsing
-from pipeline_lib.notes.corpus import SourceFile
+from pipeline_lib.notes.corpus.snapshot import SourceFile
 from pipeline_lib.notes.parsing import ShardTables, first_piece, parse_files, read_pieces
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.table import (

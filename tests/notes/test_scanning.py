@@ -14,14 +14,14 @@ import pytest
 from tiny_archives import ARCHIVE_SUFFIXES, archive_of, zip_of
 
 from pipeline_lib.errors import CorpusError
-from pipeline_lib.notes import archives, scanning
-from pipeline_lib.notes.corpus import (
+from pipeline_lib.notes.corpus import archives, scanning
+from pipeline_lib.notes.corpus.scanning import find_sources, scan_corpus
+from pipeline_lib.notes.corpus.snapshot import (
     SOURCE_SUFFIXES,
     CorpusSnapshot,
     SourceFile,
     snapshot_table,
 )
-from pipeline_lib.notes.scanning import find_sources, scan_corpus
 from pipeline_lib.notes.table import RejectReason
 
 Write = Callable[[dict[str, bytes]], Path]
@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_read_is_a_row_and_is_tried_again(
 ) -> None:
     root = aged(write_corpus({"a.mid": b"1"}))
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline_lib.notes.scanning.read_file", fail_to_read)
+        patch.setattr("pipeline_lib.notes.corpus.scanning.read_file", fail_to_read)
         snapshot = scan_corpus(root, index=tmp_path / "index")
     assert reasons(snapshot) == {"a.mid": RejectReason.UNREADABLE}
     assert snapshot.files[0].reject_detail == "Input/output error"

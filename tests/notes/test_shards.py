@@ -15,12 +15,12 @@ from tiny_files import TUNE_ABC, midi_file, rising_line
 from pipeline_lib.artifacts import ArtifactStore, Provenance
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.errors import CorpusError
-from pipeline_lib.notes import shards
-from pipeline_lib.notes.corpus import Bucket, CorpusSnapshot
-from pipeline_lib.notes.isolation import ProcessLost
-from pipeline_lib.notes.scanning import scan_corpus
-from pipeline_lib.notes.shards import SHARD_FILES, write_shard
+from pipeline_lib.notes.corpus import shards
+from pipeline_lib.notes.corpus.scanning import scan_corpus
+from pipeline_lib.notes.corpus.shards import SHARD_FILES, write_shard
+from pipeline_lib.notes.corpus.snapshot import Bucket, CorpusSnapshot
 from pipeline_lib.notes.table import RejectReason
+from pipeline_lib.workers import LossReason, ProcessLost
 from tasks.ingest import ingest
 
 Write = Callable[[dict[str, bytes]], Path]
@@ -57,7 +57,7 @@ class Isolation:
     """Stands for the worker process: reads in this one, and is lost when a test says so."""
 
     def __init__(self) -> None:
-        self.losses: dict[str, list[RejectReason]] = {}
+        self.losses: dict[str, list[LossReason]] = {}
         """How processes that read a content are lost, one after another, by its SHA-256."""
         self.read: list[list[str]] = []
         """What each process marked, by SHA-256."""
@@ -248,7 +248,7 @@ def bucket(write_corpus: Write) -> Bucket:
 def test_a_file_that_kills_two_processes_becomes_a_row_and_the_others_are_read(
     write_bucket: Callable[[Bucket], Tables], isolation: Isolation, bucket: Bucket, content: bytes
 ) -> None:
-    isolation.losses[sha256(content)] = [RejectReason.CRASHED] * 2
+    isolation.losses[sha256(content)] = [LossReason.CRASHED] * 2
     tables = write_bucket(bucket)
     everything = {sha256(c): None for c in (LOW, MIDDLE, HIGH, BOOK)}
     assert outcomes(tables) == {**everything, sha256(content): RejectReason.CRASHED}
@@ -264,7 +264,7 @@ def test_a_file_that_kills_two_processes_becomes_a_row_and_the_others_are_read(
 def test_one_crash_is_not_held_against_a_file(
     write_bucket: Callable[[Bucket], Tables], isolation: Isolation, bucket: Bucket
 ) -> None:
-    isolation.losses = {sha256(c): [RejectReason.CRASHED] for c in (LOW, HIGH)}
+    isolation.losses = {sha256(c): [LossReason.CRASHED] for c in (LOW, HIGH)}
     assert set(outcomes(write_bucket(bucket)).values()) == {None}
     assert len(isolation.read) == 3
 
@@ -272,7 +272,7 @@ def test_one_crash_is_not_held_against_a_file(
 def test_a_file_that_takes_too_long_is_not_tried_again(
     write_bucket: Callable[[Bucket], Tables], isolation: Isolation, bucket: Bucket
 ) -> None:
-    isolation.losses[sha256(LOW)] = [RejectReason.TIMED_OUT]
+    isolation.losses[sha256(LOW)] = [LossReason.TIMED_OUT]
     assert outcomes(write_bucket(bucket))[sha256(LOW)] == RejectReason.TIMED_OUT
     assert [sha256(LOW) in read for read in isolation.read] == [True, False]
 
@@ -280,7 +280,7 @@ def test_a_file_that_takes_too_long_is_not_tried_again(
 def test_a_bucket_of_nothing_but_killers_is_a_shard(
     write_bucket: Callable[[Bucket], Tables], isolation: Isolation, bucket: Bucket
 ) -> None:
-    isolation.losses = {sha256(c): [RejectReason.CRASHED] * 2 for c in (LOW, MIDDLE, HIGH, BOOK)}
+    isolation.losses = {sha256(c): [LossReason.CRASHED] * 2 for c in (LOW, MIDDLE, HIGH, BOOK)}
     tables = write_bucket(bucket)
     assert set(outcomes(tables).values()) == {RejectReason.CRASHED}
     assert len(tables["notes"]) == 0
@@ -290,7 +290,7 @@ def test_a_process_that_is_lost_before_it_reads_is_no_files_fault(
     write_bucket: Callable[[Bucket], Tables], bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose(*_: object) -> None:
-        raise ProcessLost(None, RejectReason.CRASHED, "no interpreter")
+        raise ProcessLost(None, LossReason.CRASHED, "no interpreter")
 
     monkeypatch.setattr(shards, "run_isolated", lose)
     with pytest.raises(ProcessLost, match="no interpreter"):

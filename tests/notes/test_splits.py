@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline_lib.config import SplitConfig
 from pipeline_lib.errors import CorpusError
-from pipeline_lib.notes.splits import assign_splits, with_splits
+from pipeline_lib.notes.corpus.splits import assign_splits, with_splits
 from pipeline_lib.notes.table import PIECE_SCHEMA, Split
 
 DIGESTS = [f"digest {i}" for i in range(100)]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
 
-import numpy as np
 import pytest
 from markupsafe import Markup
 
@@ -26,43 +24,6 @@ from tests.reports.made_up import (
     made_up_run,
     made_up_sample,
 )
-
-MakeMelody = Callable[..., GridNotes]
-G_MAJOR = (62, 64, 66, 67, 69, 71, 72, 74, 76, 78, 79, 81)
-
-
-@pytest.fixture(scope="session")
-def make_melody() -> MakeMelody:
-    """Builds one line from (pitch, pitches or None for a rest; duration) pairs, 24 steps to a quarter."""
-
-    def make(
-        line: Sequence[tuple[int | tuple[int, ...] | None, int]], **settings: object
-    ) -> GridNotes:
-        rows = []
-        now = 0
-        for pitches, duration in line:
-            for pitch in () if pitches is None else np.atleast_1d(pitches):
-                rows.append((now, duration, pitch))
-            now += duration
-        table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-        return GridNotes(*table.T, **{"steps_per_quarter": 24, **settings})
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def jig(make_melody: MakeMelody) -> GridNotes:
-    """Twelve bars of 6/8 in G major: a seeded walk on the scale, ending on G."""
-    rng = np.random.default_rng(3)
-    bars = ((12,) * 6, (24, 12, 24, 12), (12, 12, 12, 24, 12), (36, 12, 12, 12))
-    degree = 3
-    line = []
-    for _ in range(11):
-        for duration in bars[rng.integers(len(bars))]:
-            degree = int(np.clip(degree + rng.integers(-2, 3), 0, len(G_MAJOR) - 1))
-            line.append((G_MAJOR[degree], duration))
-    line += [(67, 36), (67, 36)]
-    return make_melody(line, time_signature="6/8", tempo_qpm=150.0, key_signature="G major")
 
 
 @pytest.fixture

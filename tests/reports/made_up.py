@@ -12,11 +12,10 @@ import pandas as pd
 
 from pipeline_lib.evaluation.metrics import METRICS
 from pipeline_lib.evaluation.novelty import GENERATED, HELD_OUT, NGRAM_LENGTHS, CopyBaseline
-from pipeline_lib.notes.catalogue import CorpusCounts
+from pipeline_lib.notes.corpus.catalogue import CorpusCounts
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.notes.midi import write_midi
+from pipeline_lib.notes.midi.files import write_midi
 from pipeline_lib.notes.table import RejectReason
-from pipeline_lib.reports.audio import available_backend, render_audio
 from pipeline_lib.reports.content import (
     Copying,
     CorpusSummary,
@@ -27,8 +26,9 @@ from pipeline_lib.reports.content import (
     RunResult,
     Sample,
 )
-from pipeline_lib.reports.notation import write_musicxml
 from pipeline_lib.reports.passages import excerpt
+from pipeline_lib.scores.audio import available_backend, render_audio
+from pipeline_lib.scores.notation import write_musicxml
 
 
 def made_up_figures(loss: float, accuracy: float) -> dict[str, Any]:

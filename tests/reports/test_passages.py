@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline_lib.reports.engraving import engrave
-from pipeline_lib.reports.notation import write_musicxml
 from pipeline_lib.reports.passages import excerpt, with_passage_lit
+from pipeline_lib.scores.engraving import engrave
+from pipeline_lib.scores.notation import write_musicxml
 
 
 @pytest.fixture(scope="module")

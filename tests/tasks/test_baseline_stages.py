@@ -13,8 +13,8 @@ from pipeline_lib.config import BaselineConfig, EvaluateConfig, GenerateConfig
 from pipeline_lib.generation.samples import SAMPLE_SCHEMA
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import build_corpus
-from pipeline_lib.tokens.lines import TokenLines
 from pipeline_lib.tokens.prompts import Prompt, prompt_table
+from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, build_vocabulary
 from tasks.encode import load_corpus
 from tasks.evaluate import evaluate
@@ -32,7 +32,7 @@ def write_tunes(draft: Draft, seed: int) -> None:
     """Random walks on a scale, with rests: 8 pieces to learn from, 2 to choose by, 3 to be tested on."""
     random = np.random.default_rng(seed)
     splits = [Split.TRAIN] * 8 + [Split.VALID] * 2 + [Split.TEST] * 3
-    lines, rows = TokenLines(), []
+    lines, rows = TokenSequences(), []
     for n, split in enumerate(splits):
         degrees = np.clip(np.cumsum(random.integers(-1, 2, 40)), -4, 4)
         tokens = [f"Pitch_{64 + 2 * degree}:{random.choice(['1', '1/2'])}" for degree in degrees]

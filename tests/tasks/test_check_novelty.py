@@ -13,8 +13,8 @@ from pipeline_lib.config import ComposeConfig
 from pipeline_lib.evaluation.novelty import NOVELTY_SCHEMA
 from pipeline_lib.generation.samples import Sample, sample_table
 from pipeline_lib.tokens.corpus import build_corpus
-from pipeline_lib.tokens.lines import TokenLines
 from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tasks.check_novelty import check_novelty, read_copying
 from tasks.stages import stage
@@ -47,7 +47,7 @@ def splits() -> dict[str, str]:
 @stage(kind="tokens")
 def write_tokens(draft: Draft) -> None:
     """Write pieces of random notes."""
-    lines = TokenLines()
+    lines = TokenSequences()
     rows = []
     for seed, (piece_id, split) in enumerate(splits().items()):
         lines.add(piece_id, as_tokens(random_notes(seed)))

@@ -84,7 +84,7 @@ def test_a_stage_reaches_its_own_function(stage: str) -> None:
 
 
 def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
-    path = project / "pipeline_lib" / "notes" / "midi.py"
+    path = project / "pipeline_lib" / "notes" / "midi" / "files.py"
 
     def edit() -> None:
         text = path.read_text(encoding="utf-8")
@@ -99,7 +99,7 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
     ("file", "old", "new", "stages"),
     [
         (
-            "models/networks.py",
+            "models/networks/architectures.py",
             "def _make_blocks(",
             "def _make_blocks(_extra, ",
             {"train", "fit_memory", "score", "generate"},
@@ -108,14 +108,14 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
             pytest.param(*edit, marks=pytest.mark.slow)
             for edit in (
                 ("reports/plots.py", "import", "import math\nX = math.pi\nimport", set()),
-                ("notes/midi_bytes.py", "def take_apart(", "def take_apart(_extra, ", {"ingest"}),
+                ("notes/midi/chunks.py", "def take_apart(", "def take_apart(_extra, ", {"ingest"}),
                 (
                     "notes/keys.py",
                     "def estimate_key(",
                     "def estimate_key(_extra, ",
                     {"select", "tokenise", "generate", "write_report"},
                 ),
-                ("notes/duplicates.py", "def minhash(", "def minhash(_extra, ", {"select"}),
+                ("notes/corpus/duplicates.py", "def minhash(", "def minhash(_extra, ", {"select"}),
                 (
                     "evaluation/pitch.py",
                     "def leap_rate(",
@@ -123,16 +123,21 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
                     # The report names the units of metrics, which stand beside their functions.
                     {"evaluate", "write_report"},
                 ),
-                ("notes/splits.py", "_MIN_DISTINCT = 3", "_MIN_DISTINCT = 4", {"split"}),
-                ("models/shaping.py", "def choose(", "def choose(_extra, ", {"generate"}),
+                ("notes/corpus/splits.py", "_MIN_DISTINCT = 3", "_MIN_DISTINCT = 4", {"split"}),
                 (
-                    "models/memory.py",
+                    "models/sampling/logit_filters.py",
+                    "def sample_token(",
+                    "def sample_token(_extra, ",
+                    {"generate"},
+                ),
+                (
+                    "models/memory/recall.py",
                     "LONGEST_CONTEXT = 64",
                     "LONGEST_CONTEXT = 65",
                     {"fit_baselines", "fit_memory", "score_baselines", "score"},
                 ),
                 (
-                    "models/training.py",
+                    "models/training/loop.py",
                     "_MOST_PER_CALL = 64",
                     "_MOST_PER_CALL = 1",
                     {"train"},
@@ -271,7 +276,11 @@ def test_imports_in_blocks_are_followed(toy: Path, imports: str) -> None:
 
 
 LEAP_RATE = ("pipeline_lib/evaluation/pitch.py", "def leap_rate(", "def leap_rate(_x, ")
-MAKE_BLOCKS = ("pipeline_lib/models/networks.py", "def _make_blocks(", "def _make_blocks(_x, ")
+MAKE_BLOCKS = (
+    "pipeline_lib/models/networks/architectures.py",
+    "def _make_blocks(",
+    "def _make_blocks(_x, ",
+)
 TEMPLATE = ("pipeline_lib/reports/templates/page.html.j2", "<main", "<main ")
 
 
@@ -295,7 +304,9 @@ def test_an_edit_during_a_run_is_noticed_where_it_may_matter(
     file, old, new = edit
     monkeypatch.setitem(sys.modules, "pipeline_lib.evaluation.pitch", sys)
     if not loaded:
-        monkeypatch.delitem(sys.modules, "pipeline_lib.models.networks", raising=False)
+        monkeypatch.delitem(
+            sys.modules, "pipeline_lib.models.networks.architectures", raising=False
+        )
     module.read_all()
     before = module.fingerprint(f"tasks.{stage}", stage)
     assert module.edited_since_read(before.code) == []

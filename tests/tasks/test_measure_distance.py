@@ -14,8 +14,8 @@ from pipeline_lib.config import ComposeConfig, EvaluateConfig
 from pipeline_lib.evaluation.metrics import METRICS
 from pipeline_lib.generation.samples import Sample, sample_table
 from pipeline_lib.tokens.corpus import build_corpus
-from pipeline_lib.tokens.lines import TokenLines
 from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tasks.evaluate import evaluate
 from tasks.generate import SAMPLES_NAME
@@ -37,7 +37,7 @@ def walk(seed: int, n: int = N_GIVEN + LENGTH, widest: int = 2) -> tuple[str, ..
 @stage(kind="tokens")
 def write_tokens(draft: Draft) -> None:
     """A corpus of walks, as `encode` writes it."""
-    lines, rows = TokenLines(), []
+    lines, rows = TokenSequences(), []
     for n in range(N_TRAIN + N_TEST):
         lines.add(f"p{n}", list(walk(n)))
         row: dict[str, Any] = {"piece_id": f"p{n}", "line": f"p{n}", "augmented_semitones": 0}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus
-from pipeline_lib.tokens.lines import TokenLines
+from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary
 
 A, B, C = "Pitch_60:1", "Pitch_62:1", "Pitch_64:1"
@@ -25,9 +25,9 @@ def row(piece_id: str, split: str) -> dict[str, Any]:
     }
 
 
-def token_lines(**tokens: list[str]) -> TokenLines:
+def token_lines(**tokens: list[str]) -> TokenSequences:
     """Lines by piece_id."""
-    lines = TokenLines()
+    lines = TokenSequences()
     for piece_id, line in tokens.items():
         lines.add(piece_id, line)
     return lines

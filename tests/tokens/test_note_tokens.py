@@ -12,7 +12,7 @@ from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.quantising import quantise_ticks
 from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.tokens.corpus import encode_piece
-from pipeline_lib.tokens.note_tokens import (
+from pipeline_lib.tokens.tokenisers.note_event import (
     decode_tokens,
     encode_notes,
     parse_token,

@@ -12,7 +12,7 @@ import pytest
 from pipeline_lib.config import ParseConfig, PromptConfig, SelectConfig, TokenConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.notes.midi import write_midi
+from pipeline_lib.notes.midi.files import write_midi
 from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus
 from pipeline_lib.tokens.prompt_sources import (
     Given,

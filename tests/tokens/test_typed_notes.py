@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.tokens.note_tokens import make_token
+from pipeline_lib.tokens.tokenisers.note_event import make_token
 from pipeline_lib.tokens.typed_notes import looks_typed, parse_typed_notes, typed_note
 
 STEPS, LONGEST = 24, 8

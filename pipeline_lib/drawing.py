@@ -1,0 +1,132 @@
+"""How plots look and how they become SVG: shared by everything that is drawn.
+
+The same content gives the same bytes. Text stays text, in the fonts of the page; colours are variables of
+its style sheet, so that one plot serves light, dark and print.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+INK, MUTED, GRID, BAND = "#1a1b1c", "#6a6b6c", "#dadbdc", "#c7c8c9"
+SERIES = ("#a1b201", "#a1b202", "#a1b203", "#a1b204", "#a1b205", "#a1b206")
+_VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--rule",
+    BAND: "--band",
+    **{colour: f"--series-{number}" for number, colour in enumerate(SERIES, start=1)},
+}
+"""Colours that stand for variables of the style sheet."""
+
+# Any: matplotlib types the names of settings in one version and not in the next.
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "music-pipeline",
+    "font.size": 7.5,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 7.5,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "text.color": INK,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4,
+    "axes.unicode_minus": True,
+}
+WIDTH_INCH = 7.2
+"""Of a plot on the page."""
+_LINE_LETTERS, _HANDLE_LETTERS = 140, 8
+"""How many letters fit beside each other, and how many a line of a legend costs beside its text."""
+# matplotlib's settings are global: one plot at a time.
+_lock = threading.Lock()
+
+
+@contextmanager
+def style(*fallback_fonts: str) -> Iterator[None]:
+    """Draw within this; it holds matplotlib's settings for one thread.
+
+    Parameters
+    ----------
+    *fallback_fonts : str
+        Families for what DejaVu Sans lacks.
+    """
+    with _lock, mpl.rc_context({**_STYLE, "font.family": ["DejaVu Sans", *fallback_fonts]}):
+        yield
+
+
+def to_svg(figure: Figure, name: str) -> str:
+    """The SVG element alone, with unique ids, the page's fonts and the page's colours."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(r"\bfont-family: [^;\"]*;? ?", "", svg)
+    svg = re.sub(r'(\bid="|\bhref="#|url\(#)', rf"\g<1>{name}-", svg)
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, f"var({variable})")
+    return svg
+
+
+def shared_panels(figure: Figure, n: int, n_columns: int, x_label: str, y_label: str) -> list[Axes]:
+    """Panels on the same scales, row by row, labelled along the left and the lower edge."""
+    n_rows = -(-n // n_columns)
+    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    for axes in panels.flat[n:]:
+        axes.remove()
+    for axes in panels[:, 0]:
+        axes.set_ylabel(y_label)
+    for axes in panels.flat[:n]:
+        axes.tick_params(labelbottom=True)
+    for axes in panels.flat[max(0, n - n_columns) : n]:
+        axes.set_xlabel(x_label)
+    return list(panels.flat[:n])
+
+
+def legend_above(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """A legend above all panels, in as many columns as fit."""
+    n_fitting = _LINE_LETTERS // (max(map(len, labels)) + _HANDLE_LETTERS)
+    most = 4 if len(labels) <= 4 else 3
+    figure.legend(
+        handles,
+        labels,
+        loc="outside upper left",
+        ncols=max(1, min(len(labels), most, n_fitting)),
+        frameon=False,
+    )
+
+
+def legend_line(number: int) -> Line2D:
+    """How the run with this number is drawn, for a legend."""
+    return Line2D([], [], color=colour(number), marker=marker(number))
+
+
+def colour(number: int) -> str:
+    """Colour of the run with this number."""
+    return SERIES[number % len(SERIES)]
+
+
+def marker(number: int) -> str:
+    """Shape of the run with this number: as many as there are not of colours, so that thirty pairs differ."""
+    return "osD^v"[number % 5]

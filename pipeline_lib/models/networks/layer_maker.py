@@ -1,0 +1,94 @@
+"""Makes layers, each with a seed of its own, all of one precision.
+
+No random choice and no precision depends on Keras' global state, which threads share: the same run gives the
+same weights and dropout masks, whatever else is being trained.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers
+
+from pipeline_lib.models.networks.recurrence import LSTM
+
+_EMBEDDING_START = 0.5
+"""Embeddings start uniform within plus and minus this; Keras' 0.05 learns far more slowly (EXPERIMENTS.md)."""
+
+
+class LayerMaker:
+    """Makes the layers of one network.
+
+    Parameters
+    ----------
+    seed : int
+        What all seeds derive from.
+    precision : str
+        A Keras dtype policy, such as "float32".
+    """
+
+    def __init__(self, seed: int, precision: str) -> None:
+        self._sequence = np.random.SeedSequence(seed)
+        self.precision = precision
+
+    def lstm(self, units: int) -> LSTM:
+        """An LSTM that returns its output at each position, and its state."""
+        return LSTM(
+            units,
+            return_sequences=True,
+            return_state=True,
+            kernel_initializer=self._glorot(),
+            recurrent_initializer=keras.initializers.Orthogonal(seed=self._seed()),
+            dtype=self.precision,
+            name="lstm",
+        )
+
+    def dense(self, units: int, name: str, *, use_bias: bool = True) -> layers.Dense:
+        """A dense layer."""
+        return layers.Dense(
+            units,
+            use_bias=use_bias,
+            kernel_initializer=self._glorot(),
+            dtype=self.precision,
+            name=name,
+        )
+
+    def embedding(self, n_rows: int, width: int, name: str) -> layers.Embedding:
+        """A trained vector for each row."""
+        start = keras.initializers.RandomUniform(-_EMBEDDING_START, _EMBEDDING_START, self._seed())
+        return layers.Embedding(
+            n_rows, width, embeddings_initializer=start, dtype=self.precision, name=name
+        )
+
+    def zero_embedding(self, n_rows: int, width: int, name: str) -> layers.Embedding:
+        """The same, zero at the start."""
+        return layers.Embedding(
+            n_rows, width, embeddings_initializer="zeros", dtype=self.precision, name=name
+        )
+
+    def one_hot(self, n_rows: int, name: str) -> layers.Embedding:
+        """A one-hot vector is a row of the identity matrix: an embedding that is never trained."""
+        return layers.Embedding(
+            n_rows,
+            n_rows,
+            embeddings_initializer="identity",
+            trainable=False,
+            dtype=self.precision,
+            name=name,
+        )
+
+    def norm(self, name: str = "norm") -> layers.LayerNormalization:
+        """Layer normalisation."""
+        return layers.LayerNormalization(dtype=self.precision, name=name)
+
+    def dropout(self, rate: float, *, is_variational: bool = False) -> layers.Layer:
+        """Dropout; variational: with one mask for all positions of a window."""
+        kind = layers.SpatialDropout1D if is_variational else layers.Dropout
+        return kind(rate, seed=self._seed(), dtype=self.precision, name="dropout")
+
+    def _glorot(self) -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(self._seed())
+
+    def _seed(self) -> int:
+        # 31 bits: PyTorch keeps the state of a dropout layer in signed numbers.
+        return int(self._sequence.spawn(1)[0].generate_state(1)[0] >> 1)

@@ -1,0 +1,105 @@
+"""Beam search: the likeliest sequences that can be found by keeping only a few at every step.
+
+Nothing is drawn, so there is one outcome for each prompt. For comparison with sampling: it is known to write
+repetitive music, as it does text (Holtzman et al., 2020).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline_lib.errors import ConfigError
+from pipeline_lib.models.networks.architectures import Network
+from pipeline_lib.models.networks.stepper import NetworkStepper
+from pipeline_lib.tokens.constraints import Constraints
+from pipeline_lib.tokens.vocabulary import END_ID, START_ID
+
+
+def search(
+    network: Network,
+    prompt: NDArray[np.int32],
+    constraints: Constraints,
+    *,
+    width: int,
+    length: int,
+) -> NDArray[np.int32]:
+    """The likeliest continuation found.
+
+    Parameters
+    ----------
+    network : Network
+    prompt : int32 array
+        Token ids, without the start token.
+    constraints : Constraints
+        A row for this prompt.
+    width : int
+        Sequences kept at each step.
+    length : int
+        New tokens at most.
+
+    Returns
+    -------
+    int32 array
+        The new tokens alone. Sequences are compared by the mean log-probability of their tokens, the end
+        included, so that short ones have no advantage.
+
+    Raises
+    ------
+    ConfigError
+        None of the sequences that were kept can meet the constraints.
+    """
+    stepper = NetworkStepper(network)
+    stepper.reset(width)
+    for token_id in [START_ID, *prompt.tolist()]:
+        logits = stepper.step(np.full(width, token_id, np.int32))
+    sequences = np.empty((width, 0), np.int32)
+    steps_left = np.full(width, constraints.steps_left[0])
+    # All beams are equal at first: only one may go on.
+    log_p = np.where(np.arange(width) == 0, 0.0, -np.inf)
+    finished: list[tuple[float, NDArray[np.int32]]] = []
+    for n in range(length):
+        candidates = log_p[:, None] + _log_softmax(logits)
+        candidates[~_allowed(constraints, steps_left)] = -np.inf
+        best = np.argsort(-candidates, axis=None, kind="stable")[: 2 * width]
+        rows, token_ids = np.unravel_index(best, candidates.shape)
+        scores = candidates[rows, token_ids]
+        ends = token_ids == END_ID
+        finished += [
+            (score / (n + 1), sequences[row])
+            for score, row in zip(scores[ends], rows[ends], strict=True)
+            if np.isfinite(score)
+        ]
+        rows, token_ids, log_p = (x[~ends][:width] for x in (rows, token_ids, scores))
+        if not np.isfinite(log_p).any():
+            break
+        sequences = np.column_stack([sequences[rows], token_ids.astype(np.int32)])
+        steps_left = steps_left[rows] - constraints.duration_step[token_ids]
+        stepper.keep(rows)
+        logits = stepper.step(token_ids.astype(np.int32))
+    if np.isfinite(log_p).any() and not constraints.has_length:
+        finished.append((float(log_p.max()) / length, sequences[int(np.argmax(log_p))]))
+    if not finished:
+        raise ConfigError(
+            f"none of the {width} sequences that were kept can be ended in time",
+            remedy="search with a larger generate.beam_width",
+        )
+    return max(finished, key=lambda found: found[0])[1]
+
+
+def _allowed(constraints: Constraints, steps_left: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """What may come next in each sequence, shape (width, vocab_size); as the sampling loop has it."""
+    allowed = np.repeat(constraints.is_allowed, len(steps_left), axis=0)
+    if not constraints.has_length:
+        return allowed
+    left = steps_left[:, None] - constraints.duration_step
+    can_go_on = constraints.is_fillable[0][np.maximum(left, 0)]
+    allowed &= np.where(left > 0, can_go_on, (left == 0) & constraints.closes[0])
+    has_ended = steps_left <= 0
+    allowed[has_ended] = np.arange(allowed.shape[1]) == END_ID
+    return allowed
+
+
+def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

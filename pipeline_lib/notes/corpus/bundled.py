@@ -1,0 +1,167 @@
+"""The corpus for a first run: collections that music21 ships, written out once as MIDI files.
+
+The pipeline starts from a folder of MIDI files like anyone's own. Such a folder is made here, as
+``data/raw/<name>``, from Ryan's Mammoth Collection (1,059 fiddle tunes in ABC notation). A tune is parsed
+and its repeats expanded by `pipeline_lib.notes.score_files`; its resolution holds every onset exactly, so
+nothing is quantised.
+
+The folder appears whole or not at all, and its bytes depend on music21's files and version only.
+``prepared.json`` in it says what was written; ``data/corpora.toml`` what was expected.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import tempfile
+import tomllib
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline_lib.errors import CorpusError
+from pipeline_lib.notes.corpus.scanning import scan_corpus
+from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.notes.midi.files import write_midi
+from pipeline_lib.notes.piece import ParsedPiece
+from pipeline_lib.notes.score_files import load_scores, score_to_piece
+
+BUNDLED_CORPORA = {"ryans-mammoth": "ryansMammoth"}
+"""Names of the corpora that can be prepared, and what music21 calls them."""
+
+PREPARED_NAME = "prepared.json"
+DATA_FOLDER = Path(__file__).parents[3] / "data"
+CORPORA_TOML = DATA_FOLDER / "corpora.toml"
+
+_TUNES_PER_TASK = 16
+_log = logging.getLogger(__name__)
+
+
+def prepare_bundled_corpus(
+    name: str,
+    target: Path,
+    *,
+    processes: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write a bundled corpus as MIDI files, unless it is there already.
+
+    A warning is logged when the files differ from those that `CORPORA_TOML` records, which happens with
+    other versions of music21. Tunes that cannot be written are left out and named in `PREPARED_NAME`.
+
+    Parameters
+    ----------
+    name : str
+        One of `BUNDLED_CORPORA`.
+    target : Path
+        The folder to make, such as ``data/raw/ryans-mammoth``.
+    processes : int
+        Tunes are converted in this many processes.
+    progress : callable, optional
+        Called with (tunes done, tunes in all) after each tune.
+
+    Raises
+    ------
+    CorpusError
+        The name is unknown, or something else is in the way.
+    """
+    if name not in BUNDLED_CORPORA:
+        raise CorpusError(
+            f"no corpus named {name!r} is bundled",
+            remedy=f"choose one of: {', '.join(BUNDLED_CORPORA)}",
+        )
+    if (target / PREPARED_NAME).is_file():
+        return
+    if target.exists():
+        raise CorpusError(
+            f"this is in the way: it is no prepared corpus (it has no {PREPARED_NAME})",
+            path=target,
+            remedy="move it away, or remove it if it is not yours",
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".preparing-", dir=target.parent) as scratch:
+        folder = Path(scratch) / target.name
+        folder.mkdir()
+        _write_corpus(name, folder, processes, progress)
+        folder.rename(target)
+
+
+def _write_corpus(
+    name: str, folder: Path, processes: int, progress: Callable[[int, int], None] | None
+) -> None:
+    from music21 import corpus
+
+    sources = sorted(Path(p) for p in corpus.getComposer(BUNDLED_CORPORA[name]))
+    skipped: dict[str, str] = {}
+    # Forking a process that may hold TensorFlow's threads can deadlock, so spawn.
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        problems = pool.map(partial(_write_tune, folder), sources, chunksize=_TUNES_PER_TASK)
+        for done, (source, problem) in enumerate(zip(sources, problems, strict=True), start=1):
+            if problem is not None:
+                skipped[source.name] = problem
+            if progress is not None:
+                progress(done, len(sources))
+    _write_record(name, folder, skipped)
+
+
+def _write_tune(folder: Path, source: Path) -> str | None:
+    """Convert one tune; returns why it was left out, or None."""
+    try:
+        score = load_scores(source.read_bytes(), source.suffix)[0]
+        piece = score_to_piece(score)
+    except Exception as error:  # one odd tune must not cost the others
+        return f"{type(error).__name__}: {error}"
+    if not len(piece):
+        return "no notes"
+    title = (score.metadata and score.metadata.title) or source.stem
+    write_midi(_as_grid(piece), folder / f"{source.stem}.mid", track_name=title)
+    return None
+
+
+def _as_grid(piece: ParsedPiece) -> GridNotes:
+    return GridNotes(
+        onset_step=piece.onset_tick.astype(np.int64),
+        duration_step=piece.duration_tick.astype(np.int64),
+        pitch=piece.pitch.astype(np.int64),
+        steps_per_quarter=piece.ticks_per_quarter,
+        time_signature=piece.time_signature,
+        tempo_qpm=piece.tempo_qpm,
+        key_signature=piece.key_signature,
+    )
+
+
+def _write_record(name: str, folder: Path, skipped: dict[str, str]) -> None:
+    snapshot = scan_corpus(folder)
+    expected = _recorded_sha256(name)
+    if snapshot.sha256 != expected:
+        _log.warning(
+            "the prepared corpus %s (checksum %s) differs from the recorded one (%s); "
+            "figures in the documentation may differ slightly",
+            name,
+            snapshot.sha256,
+            expected,
+        )
+    record: dict[str, Any] = {
+        "corpus": name,
+        "music21": metadata.version("music21"),
+        "files": len(snapshot.files),
+        "snapshot_sha256": snapshot.sha256,
+        "as_recorded": snapshot.sha256 == expected,
+        "skipped": skipped,
+    }
+    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / PREPARED_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def _recorded_sha256(name: str) -> str | None:
+    """The checksum in `CORPORA_TOML`; None outside a checkout, where there is no such file."""
+    if not CORPORA_TOML.is_file():
+        return None
+    recorded = tomllib.loads(CORPORA_TOML.read_text(encoding="utf-8"))[name]["snapshot_sha256"]
+    return str(recorded)

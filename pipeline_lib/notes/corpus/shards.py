@@ -1,0 +1,181 @@
+"""From the files of one bucket to a shard: four Parquet files, written while the files are read.
+
+Reading happens in another process (`pipeline_lib.workers`), for a parser may crash, hang or eat all
+memory. That costs the one file, which becomes a rejected row; the others are then read again. A file that took
+too long is blamed at once. Otherwise it is tried once more, in a new process: the old one may have been killed
+for another's fault, or been full of others' memory.
+
+A content that occurs twice is parsed once. Rows do not depend on paths, so a bucket whose files were renamed
+gives the same bytes: files come in the order of their checksums, members of an archive behind them in its
+own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from itertools import groupby
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from pipeline_lib.artifacts import Draft
+from pipeline_lib.config import ParseConfig
+from pipeline_lib.errors import CorpusError
+from pipeline_lib.notes.corpus.archives import read_file, read_members
+from pipeline_lib.notes.corpus.snapshot import SCORE_SUFFIXES, Bucket, SourceFile
+from pipeline_lib.notes.parsing import parse_files
+from pipeline_lib.notes.piece import RejectedFile
+from pipeline_lib.notes.score_files import load_parser
+from pipeline_lib.notes.table import (
+    CHANGE_PARQUET_OPTIONS,
+    CHANGE_SCHEMA,
+    NOTE_PARQUET_OPTIONS,
+    NOTE_SCHEMA,
+    SHARD_PIECE_SCHEMA,
+    TRACK_SCHEMA,
+    RejectReason,
+)
+from pipeline_lib.workers import Limits, LossReason, Mark, ProcessLost, run_isolated
+
+SHARD_FILES = {
+    "notes": (NOTE_SCHEMA, NOTE_PARQUET_OPTIONS),
+    "pieces": (SHARD_PIECE_SCHEMA, {}),
+    "tracks": (TRACK_SCHEMA, {}),
+    "changes": (CHANGE_SCHEMA, CHANGE_PARQUET_OPTIONS),
+}
+"""What a shard consists of: ``notes.parquet`` and so on, each with its schema and how it is written."""
+
+Lost = Mapping[str, RejectedFile]
+"""Files by checksum that a process was lost to."""
+
+
+def write_shard(draft: Draft, bucket: Bucket, config: ParseConfig) -> int:
+    """Read all files of a bucket and write its shard.
+
+    Returns
+    -------
+    int
+        How many pieces were rejected.
+
+    Raises
+    ------
+    CorpusError
+        A file is not what it was when the corpus was scanned.
+    """
+    files = _in_reading_order(bucket)
+    limits = Limits(config.file_limit_sec, config.memory_limit_mib)
+    lost: dict[str, RejectedFile] = {}
+    suspected: set[str] = set()
+    while True:
+        try:
+            return run_isolated(_parse_and_write, limits, draft, bucket.root, files, config, lost)
+        except ProcessLost as loss:
+            if loss.position is None:
+                raise
+            sha256 = str(files[loss.position].sha256)
+            if loss.reason != LossReason.TIMED_OUT and sha256 not in suspected:
+                suspected.add(sha256)
+            else:
+                lost[sha256] = RejectedFile(RejectReason(loss.reason), loss.detail)
+
+
+def _in_reading_order(bucket: Bucket) -> list[SourceFile]:
+    """One file of each content: plain files by checksum, then each archive's members as they lie in it.
+
+    The members come sorted by path here; an archive is read from front to back whatever their order.
+    """
+    by_content = sorted(bucket.files, key=lambda f: (f.suffix, f.archive or ""))
+    distinct = {file.sha256: file for file in reversed(by_content)}
+    return sorted(distinct.values(), key=lambda f: (f.archive or "", f.sha256))
+
+
+def _parse_and_write(
+    mark: Mark, draft: Draft, root: str, files: list[SourceFile], config: ParseConfig, lost: Lost
+) -> int:
+    """Runs in the isolated process."""
+    n_rejected = 0
+    if any(file.suffix in SCORE_SUFFIXES for file in files):
+        load_parser()
+    with ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(draft.open_table(f"{name}.parquet", schema, **options))
+            for name, (schema, options) in SHARD_FILES.items()
+        }
+        watch = _Watch(mark)
+        contents = _read(watch.mark, Path(root), files, lost)
+        for tables in parse_files(contents, config, before_tune=watch.mark_again):
+            for name, writer in writers.items():
+                writer.write_table(getattr(tables, name))
+            n_rejected += pc.sum(pc.is_valid(tables.pieces["reject_reason"])).as_py() or 0
+    return n_rejected
+
+
+class _Watch:
+    """Marks files, and the one in progress again for each of its tunes, whose time counts anew."""
+
+    def __init__(self, mark: Mark) -> None:
+        self._mark = mark
+        self._position = 0
+
+    def mark(self, position: int) -> None:
+        self._position = position
+        self._mark(position)
+
+    def mark_again(self) -> None:
+        self._mark(self._position)
+
+
+def _read(
+    mark: Mark, root: Path, files: list[SourceFile], lost: Lost
+) -> Iterator[tuple[SourceFile, bytes | RejectedFile]]:
+    """The files' contents; each is marked before it is read, and in progress until the next one is."""
+    for file in files:
+        if str(file.sha256) in lost:
+            yield file, lost[str(file.sha256)]
+    readable = {file.path: n for n, file in enumerate(files) if str(file.sha256) not in lost}
+    for archive, paths in groupby(readable, key=lambda path: files[readable[path]].archive):
+        unread = {path: readable[path] for path in paths}
+        try:
+            for path, content in _contents(mark, root, archive, unread):
+                file = files[unread.pop(path)]
+                if hashlib.sha256(content).hexdigest() != file.sha256:
+                    raise _changed(root / path)
+                yield file, content
+                if not unread:  # what comes after in an archive may be broken
+                    break
+        except (OSError, RejectedFile):
+            raise _changed(root / (archive or next(iter(unread)))) from None
+        if unread:
+            raise _changed(root / next(iter(unread)))
+
+
+def _contents(
+    mark: Mark, root: Path, archive: str | None, unread: Mapping[str, int]
+) -> Iterator[tuple[str, bytes]]:
+    """Paths and contents of plain files, or of an archive's members."""
+    if archive is None:
+        for path, position in list(unread.items()):
+            mark(position)
+            yield path, read_file(f"{root}/{path}")
+        return
+
+    def is_wanted(name: str) -> bool:
+        position = unread.get(f"{archive}/{name}")
+        if position is not None:
+            mark(position)
+        return position is not None
+
+    for name, content in read_members(root / archive, is_wanted):
+        if isinstance(content, RejectedFile):
+            raise content
+        yield f"{archive}/{name}", content
+
+
+def _changed(path: Path) -> CorpusError:
+    return CorpusError(
+        "a file was changed or removed after the corpus was scanned",
+        path=path,
+        remedy="run the same command again; it scans the corpus anew",
+    )

@@ -1,0 +1,324 @@
+"""ABC, kern and MusicXML to notes."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from fractions import Fraction
+
+import pytest
+from tiny_files import TUNE_ABC
+
+from pipeline_lib.notes.corpus.archives import MAX_FILE_BYTES
+from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
+from pipeline_lib.notes.score_files import read_scores, score_to_piece
+from pipeline_lib.notes.table import RejectReason
+
+KERN = b"**kern\n*M3/4\n*k[b-]\n*d:\n4c\n8d\n8e\n4f\n=2\n2.g\n==\n*-\n"
+
+MUSICXML = b"""<?xml version="1.0" encoding="UTF-8"?>
+<score-partwise version="3.1">
+  <part-list>
+    <score-part id="P1"><part-name>Flute</part-name>
+      <score-instrument id="I1"><instrument-name>Flute</instrument-name></score-instrument>
+      <midi-instrument id="I1"><midi-channel>1</midi-channel><midi-program>74</midi-program></midi-instrument>
+    </score-part>
+    <score-part id="P2"><part-name>Bass</part-name></score-part>
+  </part-list>
+  <part id="P1"><measure number="1">
+    <attributes><divisions>3</divisions><time><beats>2</beats><beat-type>4</beat-type></time></attributes>
+    <note><pitch><step>C</step><octave>5</octave></pitch><duration>2</duration><type>quarter</type>
+      <time-modification><actual-notes>3</actual-notes><normal-notes>2</normal-notes></time-modification></note>
+    <note><pitch><step>D</step><octave>5</octave></pitch><duration>1</duration><type>eighth</type>
+      <time-modification><actual-notes>3</actual-notes><normal-notes>2</normal-notes></time-modification></note>
+    <note><pitch><step>E</step><octave>5</octave></pitch><duration>3</duration><type>quarter</type></note>
+  </measure></part>
+  <part id="P2"><measure number="1">
+    <attributes><divisions>3</divisions></attributes>
+    <note><pitch><step>C</step><octave>3</octave></pitch><duration>6</duration><type>half</type></note>
+  </measure></part>
+</score-partwise>
+"""
+
+
+def read_score(data: bytes, suffix: str) -> ParsedPiece:
+    """The one piece of a file."""
+    (piece,) = read_scores(data, suffix)
+    assert isinstance(piece, ParsedPiece)
+    return piece
+
+
+def abc(body: str, header: str = "M:2/4\nL:1/4\nK:C\n") -> bytes:
+    return f"X:1\nT:T\n{header}{body}\n".encode()
+
+
+def quarters(piece: ParsedPiece) -> list[tuple[Fraction, Fraction, int]]:
+    """(onset, duration, pitch) in exact quarter notes."""
+    columns = zip(piece.onset_tick, piece.duration_tick, piece.pitch, strict=True)
+    per_quarter = piece.ticks_per_quarter
+    return [
+        (Fraction(int(o), per_quarter), Fraction(int(d), per_quarter), int(p))
+        for o, d, p in columns
+    ]
+
+
+def test_repeats_are_played() -> None:
+    piece = read_score(TUNE_ABC, ".abc")
+    assert piece.pitch.tolist() == [70, 69, 70, 72, 70, 69, 70, 72, 74, 74, 75]
+    assert piece.onset_tick.tolist() == [480 * i for i in range(11)]
+    assert piece.duration_tick.tolist() == [480] * 10 + [960]
+    assert (piece.tempo_qpm, piece.time_signature) == (90.0, "2/4")
+    assert piece.key_signature == "Bb major"
+
+
+def test_where_repeats_make_no_sense_notes_are_taken_as_written() -> None:
+    opened_twice = abc("|: CD | EF |: GA | Bc |]")
+    assert read_score(opened_twice, ".abc").pitch.tolist() == [60, 62, 64, 65, 67, 69, 71, 72]
+
+
+def test_triplets_are_exact() -> None:
+    piece = read_score(abc("(3C/D/E/ F | GA | Bc |]"), ".abc")
+    third = Fraction(1, 3)
+    assert quarters(piece)[:4] == [
+        (Fraction(0), third, 60),
+        (third, third, 62),
+        (2 * third, third, 64),
+        (Fraction(1), Fraction(1), 65),
+    ]
+    assert piece.ticks_per_quarter == 480
+
+
+def test_septuplets_raise_the_resolution_until_they_are_exact() -> None:
+    piece = read_score(abc("(7:4:7C/4D/4E/4F/4G/4A/4B/4 c | GA | Bc |]"), ".abc")
+    assert quarters(piece)[1] == (Fraction(1, 7), Fraction(1, 7), 62)
+    assert piece.ticks_per_quarter == 480 * 7
+
+
+def test_ties_merge_and_grace_notes_are_dropped() -> None:
+    piece = read_score(abc("CD- | D{g}E | FG |]"), ".abc")
+    assert quarters(piece)[:3] == [(0, 1, 60), (1, 2, 62), (3, 1, 64)]
+    assert len(piece) == 5
+
+
+def test_tied_chords_become_one_chord() -> None:
+    piece = read_score(abc("C[EG]- | [EG]2- | [EG][EG] |]"), ".abc")
+    assert quarters(piece) == [
+        (0, 1, 60),
+        *[(1, 4, pitch) for pitch in (64, 67)],
+        *[(5, 1, pitch) for pitch in (64, 67)],
+    ]
+
+
+def test_a_natural_tied_twice_is_one_note() -> None:
+    tune = abc("=F2- | F2- | F2 | CC |]", header="M:2/4\nL:1/4\nK:C\n")
+    assert quarters(read_score(tune, ".abc"))[0] == (0, 6, 65)
+
+
+def test_chords_sound_and_chord_symbols_do_not() -> None:
+    piece = read_score(abc('"Am"[CE]D | EF | GA |]'), ".abc")
+    assert quarters(piece)[:3] == [(0, 1, 60), (0, 1, 64), (1, 1, 62)]
+    assert len(piece) == 7
+
+
+def test_each_tune_of_a_book_is_a_piece_and_a_broken_one_costs_no_other() -> None:
+    book = (
+        b"M:2/4\nL:1/4\nQ:1/4=90\n\nX:1\nT:A\nK:C\nCD|\n\nX:2\nT:B\n\nX:3\nT:C\nL:1/8\nK:G\nGA|\n"
+    )
+    first, broken, last = read_scores(book, ".abc")
+    assert isinstance(first, ParsedPiece)
+    assert isinstance(last, ParsedPiece)
+    assert isinstance(broken, RejectedFile) or not len(broken)
+    # The file's fields hold for every tune, unless the tune says otherwise.
+    assert quarters(first) == [(0, 1, 60), (1, 1, 62)]
+    assert quarters(last) == [(0, Fraction(1, 2), 67), (Fraction(1, 2), Fraction(1, 2), 69)]
+    assert [p.time_signature for p in (first, last)] == ["2/4", "2/4"]
+    assert [p.tempo_qpm for p in (first, last)] == [90.0, 90.0]
+    assert [p.key_signature for p in (first, last)] == ["C major", "G major"]
+
+
+TWO_TUNES = b"X:1\nT:A\nM:2/4\nL:1/4\nK:C\nCD|\n\nX:2\nT:B\nM:2/4\nL:1/4\nK:C\nGA|\n"
+
+
+def pitches(book: bytes) -> list[list[int]]:
+    tunes = read_scores(book, ".abc")
+    return [tune.pitch.tolist() for tune in tunes if isinstance(tune, ParsedPiece)]
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_lines_of_abc_end_as_on_any_system(line_end: bytes) -> None:
+    assert pitches(TWO_TUNES.replace(b"\n", line_end)) == [[60, 62], [67, 69]]
+    (one, _) = TWO_TUNES.split(b"\n\n")
+    assert read_score(one.replace(b"\n", line_end), ".abc").pitch.tolist() == [60, 62]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"T:A", b"T:A\x85bag"),  # an ellipsis in Windows' encoding, a line break in Unicode
+        (b"T:A", b"T:A X:3"),
+        (b"X:2", b"  X:2"),
+        (b"X:1", b"A badge\n\nX:1"),
+        (b"X:2", b"A badge was given.\n\nX:2"),
+        (b"|\n\nX:2", b"|\n \nA badge was given.\n\nX:2"),
+    ],
+)
+def test_nothing_beside_the_tunes_of_a_book_becomes_music(before: bytes, after: bytes) -> None:
+    assert pitches(TWO_TUNES.replace(before, after)) == [[60, 62], [67, 69]]
+
+
+def test_an_empty_line_within_a_tune_costs_no_music() -> None:
+    assert pitches(TWO_TUNES.replace(b"CD|\n", b"CD|\n\nEF|\n")) == [[60, 62, 64, 65], [67, 69]]
+
+
+def test_the_version_of_a_book_holds_for_its_tunes() -> None:
+    """Since version 2 an accidental reaches to the end of the bar; music21 says not before that."""
+    book = TWO_TUNES.replace(b"CD|", b"^CC|")
+    assert pitches(book)[0] == [61, 60]
+    assert pitches(b"%abc-2.1\n\n" + book)[0] == [61, 61]
+
+
+def test_tunes_of_a_book_are_what_music21_finds_in_it() -> None:
+    """Independent of how we divide the text: music21 reads the file as a whole, into an Opus."""
+    from music21 import converter, corpus
+
+    path = next(p for p in corpus.getComposer("essenFolksong") if p.name == "teste.abc")
+    ours = read_scores(path.read_bytes(), ".abc")
+    theirs = converter.parse(path, forceSource=True, storePickle=False).scores
+    assert len(ours) == len(theirs) > 1
+    for piece, score in zip(ours, theirs, strict=True):
+        assert isinstance(piece, ParsedPiece)
+        assert quarters(piece) == quarters(score_to_piece(score))
+
+
+def test_changes_of_metre_key_and_tempo_are_where_they_are_played() -> None:
+    repeat = '<barline location="right"><repeat direction="backward"/></barline>'
+    piece = read_score(
+        musicxml(
+            measure(1, attributes("C", 2, 0), n_quarters=2),
+            measure(2, attributes("G", 3, 1), tempo(60), n_quarters=3, end=repeat),
+            measure(3, attributes("G", 3, 1), n_quarters=3),
+        ),
+        ".musicxml",
+    )
+    # Bars 1 2 1 2 3, of 2, 3, 2, 3 and 3 quarters of 480 ticks.
+    assert piece.time_signatures == ((0, "2/4"), (960, "3/4"), (2400, "2/4"), (3360, "3/4"))
+    assert piece.key_signatures == (
+        (0, "C major"),
+        (960, "G major"),
+        (2400, "C major"),
+        (3360, "G major"),
+    )
+    assert piece.tempos.pairs() == ((960, 60.0),)
+    assert piece.duration_sec == 2 * 0.5 + 11 * 1.0  # two quarters at 120, the others at 60
+
+
+def musicxml(*measures: str) -> bytes:
+    head = '<part-list><score-part id="P1"><part-name>A</part-name></score-part></part-list>'
+    body = f'<part id="P1">{"".join(measures)}</part>'
+    return f'<score-partwise version="3.1">{head}{body}</score-partwise>'.encode()
+
+
+def attributes(tonic: str, beats: int, fifths: int) -> str:
+    key = f"<key><fifths>{fifths}</fifths><mode>major</mode></key>"
+    time = f"<time><beats>{beats}</beats><beat-type>4</beat-type></time>"
+    return f"<attributes><divisions>1</divisions>{key}{time}</attributes>"
+
+
+def tempo(qpm: int) -> str:
+    metronome = f"<beat-unit>quarter</beat-unit><per-minute>{qpm}</per-minute>"
+    mark = f"<direction-type><metronome>{metronome}</metronome></direction-type>"
+    return f"<direction>{mark}<sound tempo='{qpm}'/></direction>"
+
+
+def measure(number: int, *before: str, n_quarters: int, end: str = "") -> str:
+    note = "<note><pitch><step>C</step><octave>5</octave></pitch><duration>1</duration><type>quarter</type></note>"
+    return f'<measure number="{number}">{"".join(before)}{note * n_quarters}{end}</measure>'
+
+
+def test_a_compressed_score_that_unpacks_to_gigabytes_is_refused_unopened() -> None:
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("score.xml", bytes(MAX_FILE_BYTES + 1))
+    with pytest.raises(RejectedFile) as caught:
+        read_scores(bomb.getvalue(), ".mxl")
+    assert caught.value.reason == RejectReason.TOO_LARGE
+
+
+def test_abc_in_latin_1() -> None:
+    assert len(read_score(TUNE_ABC.replace(b"T:Tune", b"T:T\xfcne"), ".abc")) == 11
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("Am", "A minor"), ("Ddor", "C major"), ("Amix", "D major"), ("F#m", "F# minor")],
+)
+def test_modes_that_midi_lacks_get_the_major_key_of_their_signature(key: str, name: str) -> None:
+    tune = abc("CD | EF | GA |]", header=f"M:2/4\nL:1/4\nK:{key}\n")
+    assert read_score(tune, ".abc").key_signature == name
+
+
+def test_kern() -> None:
+    piece = read_score(KERN, ".krn")
+    half = Fraction(1, 2)
+    assert quarters(piece) == [
+        (0, 1, 60),
+        (1, half, 62),
+        (3 * half, half, 64),
+        (2, 1, 65),
+        (3, 3, 67),
+    ]
+    assert (piece.time_signature, piece.key_signature) == ("3/4", "D minor")
+
+
+def test_spines_of_kern_are_tracks_from_the_top_of_the_score() -> None:
+    spines = b"**kern\t**kern\n*M2/4\t*M2/4\n2C\t4c\n.\t4d\n==\t==\n*-\t*-\n"
+    piece = read_score(spines, ".krn")
+    assert quarters(piece) == [(0, 1, 60), (0, 2, 48), (1, 1, 62)]
+    assert piece.track.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("suffix", [".musicxml", ".xml", ".mxl"])
+def test_musicxml(suffix: str) -> None:
+    piece = read_score(zipped(MUSICXML) if suffix == ".mxl" else MUSICXML, suffix)
+    third = Fraction(1, 3)
+    assert quarters(piece) == [(0, 2 * third, 72), (0, 2, 48), (2 * third, third, 74), (1, 1, 76)]
+    assert piece.track.tolist() == [0, 1, 0, 0]
+    assert piece.program.tolist() == [73, 0, 73, 73]
+    assert [track.name for track in piece.tracks] == ["Flute", "Bass"]
+
+
+def test_unpitched_percussion_is_dropped() -> None:
+    bass = b"<pitch><step>C</step><octave>3</octave></pitch>"
+    drum = (
+        b"<unpitched><display-step>C</display-step><display-octave>3</display-octave></unpitched>"
+    )
+    piece = read_score(MUSICXML.replace(bass, drum), ".xml")
+    assert piece.pitch.tolist() == [72, 74, 76]
+
+
+def zipped(xml: bytes) -> bytes:
+    container = b'<container><rootfiles><rootfile full-path="a.xml"/></rootfiles></container>'
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("META-INF/container.xml", container)
+        archive.writestr("a.xml", xml)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "suffix", "reason"),
+    [
+        (b"", ".abc", "empty_file"),
+        (b"Dear diary, today I practised.", ".abc", "not_music"),
+        (b"Dear diary, today I practised.", ".krn", "not_music"),
+        (b"<html></html>", ".musicxml", "not_music"),
+        (b"no archive", ".mxl", "not_music"),
+        (MUSICXML[:-40], ".xml", "malformed"),
+        (zipped(MUSICXML)[:-40], ".mxl", "malformed"),
+        (MUSICXML.replace(b"<octave>3", b"<octave>12"), ".xml", "malformed"),
+    ],
+)
+def test_what_cannot_be_used_is_rejected(data: bytes, suffix: str, reason: str) -> None:
+    with pytest.raises(RejectedFile) as caught:
+        read_score(data, suffix)
+    assert caught.value.reason == RejectReason(reason)
