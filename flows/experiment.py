@@ -15,6 +15,7 @@ from pipeline_lib.config import PipelineConfig
 from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
 from pipeline_lib.scores.audio import available_backend
 from pipeline_lib.tokens.prompt_sources import Given, read_prompt
+from pipeline_lib.tokens.tokenisers import make_tokeniser
 from tasks.catalogue import catalogue
 from tasks.check_novelty import check_novelty
 from tasks.choose_prompts import choose_prompts
@@ -69,7 +70,7 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
         The files to learn from.
     config : PipelineConfig
     """
-    given = read_prompt(config.prompts, config.parse, config.select, config.tokens)
+    given = read_prompt(config.prompts, config.parse, config.select, make_tokeniser(config.tokens))
     catalogued, shards = read_corpus(run, snapshot, config)
     pieces, tokens = encode_corpus(run, catalogued, shards, config)
     models = train_models(run, tokens, config)
@@ -150,8 +151,7 @@ def encode_corpus(
                 f"tokenise/{name}",
                 shard,
                 config.select,
-                config.tokens.steps_per_quarter,
-                config.tokens.max_duration_quarter,
+                config.tokens.tokeniser,
             )
             for name, shard in shards.items()
         },
@@ -221,7 +221,7 @@ def compose_music(
     config: PipelineConfig,
 ) -> Music:
     """Continue the same prompts with every network and the best n-gram model, and measure what comes out."""
-    generation, steps_per_quarter = config.generate, config.tokens.steps_per_quarter
+    generation = config.generate
     detailed = config.detailed_runs
     prompts = run(
         choose_prompts.call("choose_prompts", tokens, given, generation.n_samples, config.prompts)
@@ -237,16 +237,13 @@ def compose_music(
                 trained,
                 prompts,
                 generation if name in detailed else only_measured,
-                steps_per_quarter,
                 backend,
             )
             for name, trained in models.runs.items()
         },
     )
     control = run(
-        generate_baseline.call(
-            "generate/ngram", tokens, models.baselines, prompts, generation, steps_per_quarter
-        )
+        generate_baseline.call("generate/ngram", tokens, models.baselines, prompts, generation)
     )
     metrics = _by_name(
         run,
@@ -256,7 +253,6 @@ def compose_music(
                 tokens,
                 made,
                 generation.length,
-                steps_per_quarter,
                 config.evaluate,
             )
             for name, made in {**samples, "ngram": control}.items()
@@ -278,7 +274,6 @@ def compose_music(
                 tokens,
                 samples[name],
                 generation.length,
-                steps_per_quarter,
             )
             for name in detailed
         },

@@ -10,10 +10,11 @@ from typing import Any
 
 from flows.journal import TRAIN_LABEL, Journal, require_journal
 from pipeline_lib.artifacts import Artifact, ArtifactStore, read_manifest
-from pipeline_lib.config import RunConfig, SelectConfig, TokenConfig
+from pipeline_lib.config import RunConfig, SelectConfig
 from pipeline_lib.errors import ArtifactError
 from pipeline_lib.tokens.corpus import TokenCorpus
-from tasks.encode import load_corpus
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
+from tasks.encode import load_corpus, load_tokeniser
 
 LATEST = "latest"
 
@@ -30,7 +31,7 @@ class FinishedRun:
     folder : Path
         Of its weights.
     corpus : TokenCorpus
-    tokens : TokenConfig
+    tokeniser : Tokeniser
     selection : SelectConfig
         How the corpus was tokenised, and which notes were chosen for it.
     """
@@ -38,7 +39,7 @@ class FinishedRun:
     name: str
     folder: Path
     corpus: TokenCorpus
-    tokens: TokenConfig
+    tokeniser: Tokeniser
     selection: SelectConfig
 
 
@@ -78,7 +79,7 @@ def find_run(run: str, artifacts: Path) -> FinishedRun:
         RunConfig.model_validate(_parameters(manifest)["config"]).name,
         folder,
         load_corpus(store, tokens),
-        TokenConfig.model_validate(_parameters(of_tokens)["config"]),
+        load_tokeniser(store, tokens),
         SelectConfig.model_validate(_parameters(of_lines)["selection"]),
     )
 

@@ -21,6 +21,7 @@ from pipeline_lib.generation.rendering import Format
 from pipeline_lib.generation.samples import Sample, sample_table
 from pipeline_lib.tokens.prompt_sources import choose, read_prompt
 from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from tasks.generate import EXPLANATIONS_NAME, SAMPLES_NAME
 from tasks.progress import report, reporter
 
@@ -96,8 +97,8 @@ def generate_music(
         There is no such run, or the prompt or the settings cannot be used.
     """
     found = find_run(run, artifacts)
-    given = read_prompt(prompt, ParseConfig(), found.selection, found.tokens)
-    prompts = choose(prompt, given, found.corpus, config.n_samples)
+    given = read_prompt(prompt, ParseConfig(), found.selection, found.tokeniser)
+    prompts = choose(prompt, given, found.corpus, found.tokeniser, config.n_samples)
     _make_folder(out)
     with (
         quiet_output(artifacts / LOG_NAME) as console,
@@ -150,19 +151,19 @@ class _Writer:
         from pipeline_lib.generation.explanation import explain
 
         run, vocabulary = self._run, self._run.corpus.vocabulary
-        steps = run.tokens.steps_per_quarter
+        tokeniser = run.tokeniser
         label = f"temperature {config.temperature:g}"
         samples = compose(
-            self._network, vocabulary, prompts, config, steps, reporter(f"compose, {label}")
+            self._network, vocabulary, prompts, config, tokeniser, reporter(f"compose, {label}")
         )
-        explained = explain(self._network, vocabulary, samples, steps)
+        explained = explain(self._network, vocabulary, samples)
         jobs = [
-            Job(self._out / sample.name, sample, explained, run.name, config, steps)
+            Job(self._out / sample.name, sample, explained, run.name, config, tokeniser)
             for sample in samples
         ]
         for n, _ in enumerate(self._writers.write(jobs), start=1):
             report(f"write, {label}", n, len(samples))
-        self._written += [_described(sample, explained, steps) for sample in samples]
+        self._written += [_described(sample, explained, tokeniser) for sample in samples]
         self._samples.append(sample_table(samples, run.name, config))
         self._explanations.append(explained)
 
@@ -173,8 +174,8 @@ class _Writer:
         return self._written
 
 
-def _described(sample: Sample, explained: pa.Table, steps: int) -> WrittenSample:
-    notes = sample.notes(steps)
+def _described(sample: Sample, explained: pa.Table, tokeniser: Tokeniser) -> WrittenSample:
+    notes = sample.notes(tokeniser)
     of_sample = explained.filter(pc.field("sample") == sample.number)
     surprises = of_sample["surprise_bit"].to_numpy()
     return WrittenSample(

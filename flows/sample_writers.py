@@ -17,6 +17,7 @@ from pipeline_lib.generation.rendering import Format, render
 from pipeline_lib.generation.samples import Sample
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.scores.audio import available_backend
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.workers import Mark, run_isolated
 from tasks.generate import write_sample
 from tasks.select import NO_LIMITS
@@ -33,7 +34,7 @@ class Job:
     explained: pa.Table
     run: str
     config: ComposeConfig
-    steps_per_quarter: int
+    tokeniser: Tokeniser
 
 
 class SampleWriters:
@@ -82,6 +83,6 @@ def _write_job(mark: Mark, job: Job, formats: Sequence[Format]) -> None:
         job.explained,
         job.run,
         job.config,
-        job.steps_per_quarter,
+        job.tokeniser,
         available_backend(),
     )

@@ -17,6 +17,7 @@ from pipeline_lib.config import (
     PromptConfig,
     TrainConfig,
     WindowConfig,
+    token_config,
 )
 from pipeline_lib.config.refusals import refused_settings, unknown_setting
 from pipeline_lib.errors import ConfigError
@@ -25,6 +26,7 @@ from pipeline_lib.studies.lab_report.settings import Scale, lab_report
 PresetName = Literal["quick", "full", "tiny", "lab-report"]
 
 DEFAULT_CORPUS = "ryans-mammoth"
+_TOKENISER = "tokens.kind"
 
 
 def _quick() -> PipelineConfig:
@@ -84,6 +86,8 @@ def build_config(
         An unknown preset, scale or setting, or a value out of its bounds.
     """
     values = _preset(preset, scale).model_dump()
+    if _TOKENISER in (settings or {}):
+        values["tokens"] = _of_kind((settings or {})[_TOKENISER], values["tokens"])
     for name, value in (settings or {}).items():
         _put(values, name, value)
     try:
@@ -113,6 +117,15 @@ def _preset(name: str, scale: str | None) -> PipelineConfig:
     return _PRESETS[f"lab-report {scale}"]()
 
 
+def _of_kind(kind: Any, tokens: dict[str, Any]) -> dict[str, Any]:
+    """The settings of another tokeniser: those that it shares stay, its own are at their defaults."""
+    try:
+        other = token_config({"kind": kind}).model_dump()
+    except ValidationError:
+        return tokens  # what is wrong with it is said where all settings are checked
+    return {name: tokens.get(name, default) for name, default in other.items()} | {"kind": kind}
+
+
 def _put(values: dict[str, Any], dotted_name: str, value: Any) -> None:
     *sections, last = dotted_name.split(".")
     target: Any = values
@@ -134,7 +147,9 @@ def as_command(corpus: str, config: PipelineConfig) -> str:
     """
     wanted = _flatten(config.model_dump(mode="json"))
     differing = {
-        name: {k: v for k, v in wanted.items() if _flatten(make().model_dump(mode="json"))[k] != v}
+        name: {
+            k: v for k, v in wanted.items() if _flatten(make().model_dump(mode="json")).get(k) != v
+        }
         for name, make in _PRESETS.items()
     }
     preset = min(differing, key=lambda name: len(differing[name]))

@@ -29,8 +29,9 @@ from pipeline_lib.notes.table import Split
 from pipeline_lib.reports.content import Copying, ExcerptScore, LongestMatch
 from pipeline_lib.reports.passages import Excerpt, excerpt
 from pipeline_lib.scores.notation import write_musicxml
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from tasks.catalogue import PIECES_NAME, piece_path
-from tasks.encode import load_corpus
+from tasks.encode import load_corpus, load_tokeniser
 from tasks.evaluate import stretches
 from tasks.generate import SAMPLES_NAME
 from tasks.stages import stage
@@ -39,26 +40,25 @@ NOVELTY_NAME, COPIED_NAME, BASELINE_NAME = "novelty.parquet", "copied.parquet", 
 
 
 @stage(kind="novelty", schema_version=1)
-def check_novelty(
-    draft: Draft, tokens: Artifact, samples: Artifact, length: int, steps_per_quarter: int
-) -> None:
+def check_novelty(draft: Draft, tokens: Artifact, samples: Artifact, length: int) -> None:
     """Write ``novelty.parquet`` (a row per piece), ``copied.parquet`` (copy rates of each set) and ``baseline.json``.
 
     Of samples counts only what was added to the prompts; of valid and test pieces the same stretch, ``length`` tokens
     after as many as the prompts have. Training pieces are searched whole.
     """
     corpus = load_corpus(draft.store, tokens)
+    tokeniser = load_tokeniser(draft.store, tokens)
     made = list(samples_from_table(draft.store.read_table(samples, SAMPLES_NAME)))
-    generated = {s.name: s.prompt.continuation(s.tokens, steps_per_quarter) for s in made}
+    generated = {s.name: s.prompt.continuation(s.tokens, tokeniser) for s in made}
     n_given = len(made[0].prompt.tokens)
     held_out = {
         piece_id: notes
         for split in (Split.VALID, Split.TEST)
-        for piece_id, notes in stretches(corpus, split, n_given, length, steps_per_quarter).items()
+        for piece_id, notes in stretches(corpus, split, n_given, length, tokeniser).items()
     }
     novelty = measure_novelty(
         join_lines(generated | held_out),
-        lines_of_corpus(corpus, corpus.rows(Split.TRAIN), steps_per_quarter),
+        lines_of_corpus(corpus, corpus.rows(Split.TRAIN), tokeniser),
     )
     labels = pd.DataFrame(
         {
@@ -81,7 +81,6 @@ def read_copying(
     novelty: Sequence[Artifact],
     tokens: Artifact,
     pieces: Artifact,
-    steps_per_quarter: int,
 ) -> Copying:
     """What `check_novelty` found of several runs, for the report.
 
@@ -96,7 +95,7 @@ def read_copying(
     longest = None
     if row["transposed_notes"]:
         of_run = samples[runs.index(row["run"])]
-        longest = _longest_match(draft, row, of_run, tokens, pieces, steps_per_quarter)
+        longest = _longest_match(draft, row, of_run, tokens, pieces)
     return Copying(
         novelty=of_pieces,
         copied=_samples_and_held_out(store, runs, novelty, COPIED_NAME),
@@ -113,13 +112,13 @@ def _longest_match(
     samples: Artifact,
     tokens: Artifact,
     pieces: Artifact,
-    steps_per_quarter: int,
 ) -> LongestMatch:
     """Both sides of a match, given by its row of ``novelty.parquet``, as scores in the draft."""
     store, n_notes, source = draft.store, int(row["transposed_notes"]), row["transposed_source"]
     starts = int(row["transposed_start"]), int(row["transposed_source_start"])
-    sample_notes, n_given = _sample(store, samples, row["piece"], steps_per_quarter)
-    source_notes = _train_piece(store, tokens, source, steps_per_quarter)
+    tokeniser = load_tokeniser(store, tokens)
+    sample_notes, n_given = _sample(store, samples, row["piece"], tokeniser)
+    source_notes = _train_piece(store, tokens, source, tokeniser)
     return LongestMatch(
         run=row["run"],
         n_notes=n_notes,
@@ -151,21 +150,21 @@ def _samples_and_held_out(
 
 
 def _sample(
-    store: ArtifactStore, samples: Artifact, name: str, steps_per_quarter: int
+    store: ArtifactStore, samples: Artifact, name: str, tokeniser: Tokeniser
 ) -> tuple[GridNotes, int]:
     """A whole sample, and how many notes of its top line were given."""
     made = samples_from_table(store.read_table(samples, SAMPLES_NAME))
     sample = next(sample for sample in made if sample.name == name)
-    given = sample.prompt.continued((), steps_per_quarter)
-    return sample.notes(steps_per_quarter), len(Pieces.of([given]).top_line.pitch)
+    given = sample.prompt.continued((), tokeniser)
+    return sample.notes(tokeniser), len(Pieces.of([given]).top_line.pitch)
 
 
 def _train_piece(
-    store: ArtifactStore, tokens: Artifact, piece_id: str, steps_per_quarter: int
+    store: ArtifactStore, tokens: Artifact, piece_id: str, tokeniser: Tokeniser
 ) -> GridNotes:
     corpus = load_corpus(store, tokens)
     row = next(row for row in corpus.rows(Split.TRAIN) if row["piece_id"] == piece_id)
-    return corpus.excerpt(row, 0, row["length"], steps_per_quarter)
+    return corpus.excerpt(row, 0, row["length"], tokeniser)
 
 
 def _path_of(store: ArtifactStore, pieces: Artifact, piece_id: str) -> str:

@@ -6,7 +6,7 @@ from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import PromptConfig
 from pipeline_lib.tokens.prompt_sources import Given, choose
 from pipeline_lib.tokens.prompts import prompt_table
-from tasks.encode import load_corpus
+from tasks.encode import load_corpus, load_tokeniser
 from tasks.stages import stage
 
 
@@ -16,4 +16,6 @@ def choose_prompts(
 ) -> None:
     """Write ``prompts.parquet``: one row per sample; the same prompt in all where one is given."""
     corpus = load_corpus(draft.store, tokens)
-    draft.write_table("prompts.parquet", prompt_table(choose(config, given, corpus, n_prompts)))
+    tokeniser = load_tokeniser(draft.store, tokens)
+    prompts = choose(config, given, corpus, tokeniser, n_prompts)
+    draft.write_table("prompts.parquet", prompt_table(prompts))

@@ -8,11 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
-from pipeline_lib.config import TokenConfig
+from pipeline_lib.config import TokenConfig, token_config
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus
 from pipeline_lib.tokens.sequences import TokenSequences
-from pipeline_lib.tokens.vocabulary import build_vocabulary, vocabulary_from_table
+from pipeline_lib.tokens.tokenisers import make_tokeniser
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
+from pipeline_lib.tokens.vocabulary import build_vocabulary, vocabulary_from_rows
 from tasks.catalogue import PIECES_NAME
 from tasks.progress import report
 from tasks.stages import stage
@@ -29,23 +31,26 @@ _COLUMNS = (
 )
 
 
-@stage(kind="tokens", schema_version=2)
+@stage(kind="tokens", schema_version=3)
 def encode(draft: Draft, pieces: Artifact, tokenised: list[Artifact], config: TokenConfig) -> None:
-    """Write ``vocabulary.parquet``, ``tokens.parquet`` (the flat array) and ``pieces.parquet``."""
+    """Write ``vocabulary.parquet``, ``tokens.parquet`` (the flat array), ``pieces.parquet`` and ``tokeniser.json``."""
     rows = _used_pieces(draft.store.read_table(pieces, PIECES_NAME, columns=list(_COLUMNS)))
     wanted = {row["piece_id"] for row in rows}
-    lines = TokenSequences()
+    tokeniser, lines = make_tokeniser(config), TokenSequences()
     for n, shard in enumerate(tokenised):
         lines.add_table(draft.store.read_table(shard, "tokens.parquet"), wanted)
         report("encode", n + 1, len(tokenised))
     if config.augment == "12_keys":
-        rows += in_other_keys(rows, lines)
+        rows += in_other_keys(rows, lines, tokeniser)
     train = [row["line"] for row in rows if row["split"] == Split.TRAIN]
-    vocabulary, table = build_vocabulary(lines.count(train), len(train), config.min_count)
+    vocabulary, table = build_vocabulary(
+        lines.count(train), len(train), config.min_count, tokeniser
+    )
     corpus = build_corpus(rows, lines, vocabulary)
     draft.write_table("vocabulary.parquet", table)
     draft.write_table("tokens.parquet", corpus.table)
     draft.write_table("pieces.parquet", corpus.pieces)
+    draft.write_json("tokeniser.json", config.tokeniser.model_dump(mode="json"))
 
 
 def load_corpus(store: ArtifactStore, tokens: Artifact) -> TokenCorpus:
@@ -53,8 +58,13 @@ def load_corpus(store: ArtifactStore, tokens: Artifact) -> TokenCorpus:
     return TokenCorpus(
         table=store.read_table(tokens, "tokens.parquet"),
         pieces=store.read_table(tokens, "pieces.parquet"),
-        vocabulary=vocabulary_from_table(store.read_table(tokens, "vocabulary.parquet")),
+        vocabulary=vocabulary_from_rows(store.read_table(tokens, "vocabulary.parquet").to_pylist()),
     )
+
+
+def load_tokeniser(store: ArtifactStore, tokens: Artifact) -> Tokeniser:
+    """The tokeniser that wrote the corpus."""
+    return make_tokeniser(token_config(store.read_json(tokens, "tokeniser.json")))
 
 
 def _used_pieces(table: pa.Table) -> list[dict[str, Any]]:
@@ -79,7 +89,9 @@ def _key_signature(row: dict[str, Any]) -> str | None:
     return "A minor" if row["estimated_key"].endswith("minor") else "C major"
 
 
-def in_other_keys(rows: list[dict[str, Any]], lines: TokenSequences) -> list[dict[str, Any]]:
+def in_other_keys(
+    rows: list[dict[str, Any]], lines: TokenSequences, tokeniser: Tokeniser
+) -> list[dict[str, Any]]:
     """Further rows for the train pieces, and their lines."""
     train = {row["piece_id"]: row for row in rows if row["split"] == Split.TRAIN}
     return [
@@ -90,5 +102,5 @@ def in_other_keys(rows: list[dict[str, Any]], lines: TokenSequences) -> list[dic
             "key_signature": None,
         }
         for semitones in _OTHER_KEYS
-        for piece_id, line in lines.add_transposed(list(train), semitones).items()
+        for piece_id, line in lines.add_transposed(list(train), semitones, tokeniser).items()
     ]

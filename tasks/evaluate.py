@@ -20,7 +20,8 @@ from pipeline_lib.generation.samples import samples_from_table
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus
-from tasks.encode import load_corpus
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
+from tasks.encode import load_corpus, load_tokeniser
 from tasks.generate import SAMPLES_NAME
 from tasks.stages import stage
 
@@ -36,7 +37,6 @@ def evaluate(
     tokens: Artifact,
     samples: Artifact,
     length: int,
-    steps_per_quarter: int,
     config: EvaluateConfig,
 ) -> None:
     """Write ``summary.parquet``, ``pieces.parquet`` (every piece's figures) and ``leaps.parquet``.
@@ -48,16 +48,15 @@ def evaluate(
     areas of sets of the same size compare.
     """
     corpus = load_corpus(draft.store, tokens)
+    tokeniser = load_tokeniser(draft.store, tokens)
     made = list(samples_from_table(draft.store.read_table(samples, SAMPLES_NAME)))
     prompt_length = len(made[0].prompt.tokens)
     generated = {
-        temperature: [
-            sample.prompt.continuation(sample.tokens, steps_per_quarter) for sample in same
-        ]
+        temperature: [sample.prompt.continuation(sample.tokens, tokeniser) for sample in same]
         for temperature, same in groupby(made, lambda sample: sample.temperature)
     }
     held_out, train = (
-        list(stretches(corpus, split, prompt_length, length, steps_per_quarter).values())
+        list(stretches(corpus, split, prompt_length, length, tokeniser).values())
         for split in (Split.TEST, Split.TRAIN)
     )
     reference = build_reference(train)
@@ -72,12 +71,12 @@ def evaluate(
 
 
 def stretches(
-    corpus: TokenCorpus, split: Split, prompt_length: int, length: int, steps_per_quarter: int
+    corpus: TokenCorpus, split: Split, prompt_length: int, length: int, tokeniser: Tokeniser
 ) -> dict[str, GridNotes]:
     """What stands beside continuations: ``length`` tokens of each piece after as many as a prompt has, by piece_id."""
     stop = prompt_length + length
     return {
-        row["piece_id"]: corpus.excerpt(row, prompt_length, stop, steps_per_quarter)
+        row["piece_id"]: corpus.excerpt(row, prompt_length, stop, tokeniser)
         for row in corpus.rows(split)
         if row["length"] - 2 > prompt_length
     }

@@ -16,7 +16,8 @@ from pipeline_lib.generation.rendering import Format, render
 from pipeline_lib.generation.samples import Sample, sample_row, sample_table
 from pipeline_lib.scores.audio import Backend
 from pipeline_lib.tokens.prompts import prompts_from_table
-from tasks.encode import load_corpus
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
+from tasks.encode import load_corpus, load_tokeniser
 from tasks.progress import report, reporter
 from tasks.stages import stage
 
@@ -34,7 +35,6 @@ def generate(
     run: Artifact,
     prompts: Artifact,
     config: GenerateConfig,
-    steps_per_quarter: int,
     audio_backend: Backend,
 ) -> None:
     """Write ``samples.parquet``, ``explanations.parquet``, and each temperature's first few samples in every format."""
@@ -43,14 +43,15 @@ def generate(
     from pipeline_lib.models.networks.saved import load_network
 
     vocabulary = load_corpus(draft.store, tokens).vocabulary
+    tokeniser = load_tokeniser(draft.store, tokens)
     network, run_config = load_network(draft.store.path(run))
     given = prompts_from_table(draft.store.read_table(prompts, "prompts.parquet"))
     name, grid = run_config.name, config.grid
     composed = []
     for nth, settings in enumerate(grid):
         progress = part(reporter(f"generate/{name}"), nth, len(grid))
-        samples = compose(network, vocabulary, given, settings, steps_per_quarter, progress)
-        explained = explain(network, vocabulary, samples, steps_per_quarter)
+        samples = compose(network, vocabulary, given, settings, tokeniser, progress)
+        explained = explain(network, vocabulary, samples)
         composed.append((settings, samples, explained))
     tables = [sample_table(samples, name, settings) for settings, samples, _ in composed]
     draft.write_table(SAMPLES_NAME, pa.concat_tables(tables))
@@ -68,7 +69,7 @@ def generate(
             explained,
             name,
             settings,
-            steps_per_quarter,
+            tokeniser,
             audio_backend,
         )
         report(f"render/{name}", n, len(rendered))
@@ -86,7 +87,7 @@ def write_sample(
     explained: pa.Table,
     run: str,
     config: ComposeConfig,
-    steps_per_quarter: int,
+    tokeniser: Tokeniser,
     audio_backend: Backend,
 ) -> None:
     """Write one sample in some formats, and its manifest: all that decided it, as JSON.
@@ -102,12 +103,12 @@ def write_sample(
         Name of the run.
     """
     sound = render(
-        sample.notes(steps_per_quarter),
+        sample.notes(tokeniser),
         stem,
         formats,
         title=f"{run}, temperature {sample.temperature:g}, sample {sample.number + 1}",
         audio_backend=audio_backend,
-        prompt_end_step=sample.prompt_end_step(steps_per_quarter),
+        prompt_end_step=sample.prompt_end_step(tokeniser),
         surprise=_surprise(explained, sample) if "png" in formats else None,
     )
     manifest = sample_row(sample, run, config)

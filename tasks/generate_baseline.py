@@ -9,7 +9,7 @@ from pipeline_lib.config import GenerateConfig
 from pipeline_lib.generation.samples import sample_table
 from pipeline_lib.models.ngrams.smoothed import NgramStepper
 from pipeline_lib.tokens.prompts import prompts_from_table
-from tasks.encode import load_corpus
+from tasks.encode import load_corpus, load_tokeniser
 from tasks.fit_baselines import load_baselines
 from tasks.generate import SAMPLES_NAME, part
 from tasks.progress import reporter
@@ -23,7 +23,6 @@ def generate_baseline(
     baselines: Artifact,
     prompts: Artifact,
     config: GenerateConfig,
-    steps_per_quarter: int,
 ) -> None:
     """Write ``samples.parquet``: the same prompts, temperatures and rules as the networks', but always drawn.
 
@@ -32,6 +31,7 @@ def generate_baseline(
     from pipeline_lib.generation.composing import compose_stepwise
 
     vocabulary = load_corpus(draft.store, tokens).vocabulary
+    tokeniser = load_tokeniser(draft.store, tokens)
     known = load_baselines(draft.store, baselines, len(vocabulary))
     model = known.ngrams[known.long_term]
     given = prompts_from_table(draft.store.read_table(prompts, "prompts.parquet"))
@@ -40,7 +40,7 @@ def generate_baseline(
     for nth, settings in enumerate(grid):
         progress = part(reporter("generate/ngram"), nth, len(grid))
         samples = compose_stepwise(
-            NgramStepper(model), vocabulary, given, settings, steps_per_quarter, progress
+            NgramStepper(model), vocabulary, given, settings, tokeniser, progress
         )
         tables.append(sample_table(samples, f"{known.long_term}-{model.order}", settings))
     draft.write_table(SAMPLES_NAME, pa.concat_tables(tables))

@@ -68,7 +68,7 @@ def score(
         corpus.token_ids,
         spans,
         n_context,
-        TokenParts.of(corpus.vocabulary),
+        TokenParts.of(corpus.vocabulary.features),
         reporter(f"score/{config.name}"),
     )
     n_asked = count_targets(corpus, Split.TEST, n_context)
@@ -92,7 +92,7 @@ def score_baselines(draft: Draft, tokens: Artifact, baselines: Artifact, n_conte
         corpus.token_ids,
         spans,
         n_context,
-        TokenParts.of(corpus.vocabulary),
+        TokenParts.of(corpus.vocabulary.features),
         reporter("score/baselines"),
     )
     _write(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pipeline_lib.artifacts import Artifact, Draft
-from pipeline_lib.config import SelectConfig
+from pipeline_lib.config import SelectConfig, TokenConfig
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.selection import select_notes
 from pipeline_lib.tokens.corpus import encode_piece
 from pipeline_lib.tokens.sequences import sequence_table
+from pipeline_lib.tokens.tokenisers import make_tokeniser
 from pipeline_lib.workers import Mark, run_isolated
 from tasks.select import NO_LIMITS, pieces_of_shard
 from tasks.stages import stage
@@ -18,23 +19,16 @@ def tokenise(
     draft: Draft,
     shard: Artifact,
     selection: SelectConfig,
-    steps_per_quarter: int,
-    max_duration_quarter: int,
+    config: TokenConfig,
 ) -> None:
     """Write ``tokens.parquet``: one row per token, piece after piece."""
-    run_isolated(
-        _tokenise, NO_LIMITS, draft, shard, selection, steps_per_quarter, max_duration_quarter
-    )
+    run_isolated(_tokenise, NO_LIMITS, draft, shard, selection, config)
 
 
 def _tokenise(
-    mark: Mark,
-    draft: Draft,
-    shard: Artifact,
-    selection: SelectConfig,
-    steps_per_quarter: int,
-    max_duration_quarter: int,
+    mark: Mark, draft: Draft, shard: Artifact, selection: SelectConfig, config: TokenConfig
 ) -> None:
+    tokeniser = make_tokeniser(config)
     lines: list[tuple[str, list[str]]] = []
     for n, (piece_id, notes, names) in enumerate(pieces_of_shard(draft.store, shard)):
         mark(n)
@@ -42,6 +36,5 @@ def _tokenise(
             selected = select_notes(notes, names, selection)
         except RejectedFile:
             continue  # `select` has told why
-        tokens = encode_piece(selected.notes, steps_per_quarter, max_duration_quarter)
-        lines.append((piece_id, tokens))
+        lines.append((piece_id, encode_piece(selected.notes, tokeniser)))
     draft.write_table("tokens.parquet", sequence_table(lines))

@@ -51,7 +51,7 @@ def train(
         index = draft.store.read_table(windows, "windows.parquet")
         of_split = {split: windows_of(index, split) for split in of_split}
     data = TrainingData(
-        corpus.vocabulary.tokens,
+        corpus.vocabulary,
         corpus.token_ids,
         corpus.spans(Split.TRAIN),
         corpus.spans(Split.VALID),
@@ -73,7 +73,7 @@ def train(
     draft.write_table("steps.parquet", trained.steps)
     is_window = config.regime == "windows"
     description = {
-        **describe_network(trained.network, config, corpus.vocabulary.tokens),
+        **describe_network(trained.network, config, corpus.vocabulary),
         "n_train_pieces": n_long_enough(corpus, Split.TRAIN, config.seq_length if is_window else 1),
         "kept_epoch": trained.kept_epoch,
     }

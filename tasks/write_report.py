@@ -31,6 +31,7 @@ from pipeline_lib.reports.content import (
 )
 from pipeline_lib.reports.page import render_page
 from pipeline_lib.studies.lab_report.claims import CLAIMS
+from pipeline_lib.tokens.tokenisers import make_tokeniser
 from tasks.catalogue import PIECES_NAME, piece_path
 from tasks.check_novelty import read_copying
 from tasks.evaluate import GENERATED
@@ -101,7 +102,6 @@ def write_report(
             list(novelty.values()),
             tokens,
             pieces,
-            config.tokens.steps_per_quarter,
         ),
         samples=tuple(_samples(store, shown_samples, config)),
         parameters=config.model_dump(mode="json"),
@@ -243,7 +243,7 @@ def _with_references(
 def _samples(
     store: ArtifactStore, samples: Mapping[str, Artifact], config: PipelineConfig
 ) -> Iterator[Sample]:
-    steps = config.tokens.steps_per_quarter
+    tokeniser = make_tokeniser(config.tokens)
     for run, artifact in samples.items():
         made = samples_from_table(store.read_table(artifact, SAMPLES_NAME))
         for sample in (s for s in made if s.number < config.generate.n_rendered):
@@ -253,8 +253,8 @@ def _samples(
                 run=run,
                 name=name,
                 temperature=sample.temperature,
-                prompt_notes=len(sample.prompt.continued((), steps)),
-                notes=sample.notes(steps),
+                prompt_notes=len(sample.prompt.continued((), tokeniser)),
+                notes=sample.notes(tokeniser),
                 musicxml=store.path(artifact, f"{name}.musicxml").read_text(encoding="utf-8"),
                 midi=store.path(artifact, f"{name}.mid").read_bytes(),
                 mp3=store.path(artifact, f"{name}.mp3").read_bytes(),

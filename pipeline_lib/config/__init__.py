@@ -36,8 +36,11 @@ from pipeline_lib.config.sampling import (
     SamplingConfig,
 )
 from pipeline_lib.config.tokens import (
+    NoteEventConfig,
+    PitchDurationConfig,
     TokenConfig,
     WindowConfig,
+    token_config,
 )
 from pipeline_lib.config.training import (
     BaselineConfig,
@@ -61,8 +64,10 @@ __all__ = [
     "LstmAttentionConfig",
     "LstmConfig",
     "NetworkConfig",
+    "NoteEventConfig",
     "ParseConfig",
     "PipelineConfig",
+    "PitchDurationConfig",
     "PointConfig",
     "PromptConfig",
     "ReportConfig",
@@ -76,4 +81,5 @@ __all__ = [
     "TrainConfig",
     "TransformerConfig",
     "WindowConfig",
+    "token_config",
 ]

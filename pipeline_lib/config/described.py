@@ -68,9 +68,26 @@ def _schema() -> Schema:
 
 
 def _settings_in(name: str, schema: Schema) -> list[tuple[str, Schema]]:
-    """The settings of a section by dotted name; `models` and `points` are settings themselves."""
-    inner = resolved(schema).get("properties")
+    """The settings of a section by dotted name; `models` and `points` are settings themselves.
+
+    Of a section of several kinds, those of every kind, each once.
+    """
+    inner = _properties(schema)
     return [(f"{name}.{n}", s) for n, s in inner.items()] if inner else [(name, schema)]
+
+
+def _properties(schema: Schema) -> dict[str, Schema]:
+    """What may stand in an object of settings, by name; ``kind`` says which kinds there are."""
+    if "oneOf" not in schema:
+        return dict(resolved(schema).get("properties", {}))
+    kinds = {name: resolved(s) for name, s in zip(kinds_in(schema), schema["oneOf"], strict=True)}
+    kind = {
+        "enum": list(kinds),
+        "default": schema["default"]["kind"],
+        "description": "; ".join(f"{n}: {s['description'].rstrip('.')}" for n, s in kinds.items()),
+    }
+    inner = {n: s for of_kind in kinds.values() for n, s in of_kind["properties"].items()}
+    return {"kind": kind} | {**inner, "kind": kind}
 
 
 def describe(name: str, schema: Schema) -> Setting:
@@ -90,11 +107,11 @@ def look_up(loc: tuple[int | str, ...]) -> list[tuple[str, Schema]]:
     steps = [(name, schema)]
     for part in loc:
         schema = resolved(schema)
-        if "oneOf" in schema:
+        if "oneOf" in schema and part in kinds_in(schema):
             schema = next(s for s in schema["oneOf"] if kinds_in(s) == [part])
         else:
             name = f"{name}.{part}" if name else str(part)
-            inner = schema.get("properties", {}).get(part, {})
+            inner = _properties(schema).get(str(part), {})
             schema = schema["items"] if isinstance(part, int) else inner
         steps.append((name, schema))
     return steps
@@ -110,7 +127,7 @@ def resolved(schema: Schema) -> Schema:
 
 
 def kinds_in(schema: Schema) -> list[str]:
-    """The kinds of network that a schema allows."""
+    """The kinds of network, or of tokeniser, that a schema allows."""
     networks = [resolved(s) for s in schema.get("oneOf", [schema])]
     return [network["properties"]["kind"]["const"] for network in networks]
 

@@ -16,7 +16,7 @@ from pipeline_lib.config.corpus import (
 )
 from pipeline_lib.config.networks import LstmConfig, NetworkConfig
 from pipeline_lib.config.sampling import GenerateConfig, PromptConfig
-from pipeline_lib.config.tokens import TokenConfig, WindowConfig
+from pipeline_lib.config.tokens import NoteEventConfig, TokenConfig, WindowConfig
 from pipeline_lib.config.training import (
     BaselineConfig,
     CheckpointConfig,
@@ -71,7 +71,7 @@ class PipelineConfig(StageConfig):
     select: SelectConfig = SelectConfig()
     duplicates: DuplicateConfig = DuplicateConfig()
     split: SplitConfig = SplitConfig()
-    tokens: TokenConfig = TokenConfig()
+    tokens: TokenConfig = NoteEventConfig()
     windows: WindowConfig = WindowConfig()
     models: tuple[NetworkConfig, ...] = Field(
         (LstmConfig(),),

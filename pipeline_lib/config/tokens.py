@@ -1,16 +1,16 @@
-"""How notes become tokens and tokens become windows. A token is one note, chord or rest."""
+"""How notes become tokens, one kind of settings for each tokeniser, and how tokens become windows."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from pipeline_lib.config.base import SeqLength, StageConfig
 
 
-class TokenConfig(StageConfig):
-    """How notes become tokens."""
+class _TokenConfig(StageConfig):
+    """What all tokenisers have in common: a grid, and what is made of their tokens."""
 
     steps_per_quarter: int = Field(
         24,
@@ -29,6 +29,44 @@ class TokenConfig(StageConfig):
     min_count: int = Field(
         2, ge=1, description="Tokens seen fewer times than this in train become <unknown>."
     )
+
+    @property
+    def tokeniser(self) -> Self:
+        """Only what decides the tokens of a piece: what is made of them later is at its defaults."""
+        later = {name: type(self).model_fields[name].default for name in ("augment", "min_count")}
+        return self.model_copy(update=later)
+
+
+class NoteEventConfig(_TokenConfig):
+    """One token for each note, chord or rest, with its duration."""
+
+    kind: Literal["note_event"] = "note_event"
+
+
+class PitchDurationConfig(_TokenConfig):
+    """Pitches, durations and rests as tokens of their own."""
+
+    kind: Literal["pitch_duration"] = "pitch_duration"
+
+
+def _kind(value: Any) -> str:
+    """The kind of a tokeniser; note_event where it is not stated."""
+    if isinstance(value, dict):
+        return str(value.get("kind", "note_event"))
+    return str(getattr(value, "kind", "note_event"))
+
+
+TokenConfig = Annotated[
+    Annotated[NoteEventConfig, Tag("note_event")]
+    | Annotated[PitchDurationConfig, Tag("pitch_duration")],
+    Discriminator(_kind),
+]
+
+
+def token_config(values: dict[str, Any]) -> TokenConfig:
+    """The settings that were saved as JSON values."""
+    config: TokenConfig = TypeAdapter(TokenConfig).validate_python(values)
+    return config
 
 
 class WindowConfig(StageConfig):

@@ -4,9 +4,9 @@ By the chain rule a token's surprise is that of its pitch plus that of its durat
 
     -log P(token) = -log P(pitch) - log P(duration | pitch),   P(pitch) = Σ P(t) over all tokens t of that pitch
 
-The pitch of a token is its text before the colon: of a chord all its pitches together, of a rest that nothing
-sounds, whatever the rest's length. Special tokens, such as the end, are of a pitch of their own that has one
-duration: their whole surprise is one of pitch.
+The pitch of a token is its pitch group (`pipeline_lib.tokens.features`): of a chord all its pitches together, of a rest
+that nothing sounds, whatever the rest's length. Special tokens, such as the end, are of a pitch of their own that has
+one duration: their whole surprise is one of pitch. So is that of a token that holds pitches and no duration.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline_lib.tokens.tokenisers.note_event import read_token
-from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, Vocabulary
+from pipeline_lib.tokens.features import TokenFeatures
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +39,12 @@ class TokenParts:
     n_durations: NDArray[np.int64]
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary) -> TokenParts:
-        """Read every token's text."""
-        names = [token.partition(":")[0] for token in vocabulary.tokens]
-        _, pitch_of, counts = np.unique(names, return_inverse=True, return_counts=True)
-        notes = vocabulary.tokens[len(SPECIAL_TOKENS) :]
+    def of(cls, tokens: TokenFeatures) -> TokenParts:
+        """Arrange the features of a vocabulary's tokens."""
+        pitch_of = tokens.pitch_group
+        counts = np.bincount(pitch_of)
         return cls(
-            n_notes=np.array(
-                [0] * len(SPECIAL_TOKENS) + [len(read_token(token)[0]) for token in notes], np.int16
-            ),
+            n_notes=tokens.n_notes,
             by_pitch=np.argsort(pitch_of, kind="stable"),
             first=(np.cumsum(counts) - counts)[pitch_of],
             n_durations=counts[pitch_of],

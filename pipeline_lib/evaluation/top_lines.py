@@ -21,7 +21,8 @@ import numpy as np
 from pipeline_lib.evaluation.pieces import Pieces
 from pipeline_lib.notes.grid import GridNotes, IntArray
 from pipeline_lib.tokens.corpus import TokenCorpus
-from pipeline_lib.tokens.tokenisers.note_event import parse_token
+from pipeline_lib.tokens.features import TokenFeatures, describe_tokens
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 
 _PITCHES = 256
 """Pitches are below 128, intervals between −127 and 127."""
@@ -117,20 +118,28 @@ def join_lines(pieces: Mapping[str, GridNotes]) -> Lines:
 
 
 def lines_of_corpus(
-    corpus: TokenCorpus, rows: Sequence[dict[str, Any]], steps_per_quarter: int
+    corpus: TokenCorpus, rows: Sequence[dict[str, Any]], tokeniser: Tokeniser
 ) -> Lines:
-    """The top lines of whole pieces of a token corpus, as `join_lines` has them, in time for ten million notes.
+    """The top lines of whole pieces of a token corpus, as `join_lines` has them.
+
+    Where every token is a whole event, no piece is decoded: in time for ten million notes.
 
     Parameters
     ----------
     corpus : TokenCorpus
     rows : sequence of dict
         Of its table of pieces.
-    steps_per_quarter : int
+    tokeniser : Tokeniser
+        The corpus's.
     """
     token = corpus.table.column("token").combine_chunks()
-    parsed = [_parsed(text, steps_per_quarter) for text in token.dictionary.to_pylist()]
-    pitch, duration_step = np.array(parsed, np.int64).reshape(-1, 2).T
+    written = TokenFeatures(describe_tokens(token.dictionary.to_pylist(), tokeniser))
+    if not written.all_are_events:
+        return join_lines(
+            {row["piece_id"]: corpus.excerpt(row, 0, row["length"], tokeniser) for row in rows}
+        )
+    pitch = written.highest_pitch.astype(np.int64)
+    duration_step = written.advance_step.astype(np.int64)
     # What is between the start and the end token.
     spans = [np.arange(row["start"] + 1, row["start"] + row["length"] - 1) for row in rows]
     position = token.indices.to_numpy()[np.concatenate([np.empty(0, np.int64), *spans])]
@@ -142,11 +151,3 @@ def lines_of_corpus(
         pitch=pitch[position[is_note]],
         duration_step=duration_step[position[is_note]],
     )
-
-
-def _parsed(token: str, steps_per_quarter: int) -> tuple[int, int]:
-    """Highest pitch and duration; no pitch (-1) for rests and the tokens around a piece."""
-    if token.startswith("<"):
-        return -1, 0
-    pitches, duration_step = parse_token(token, steps_per_quarter)
-    return max(pitches, default=-1), duration_step

@@ -16,6 +16,7 @@ from pipeline_lib.models.sampling.network_loop import Sampler
 from pipeline_lib.models.sampling.stepper_loop import sample_stepwise
 from pipeline_lib.tokens.constraints import Constraints, constrain
 from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.tokens.vocabulary import Vocabulary
 
 Progress = Callable[[int, int], None]
@@ -26,7 +27,7 @@ def compose(
     vocabulary: Vocabulary,
     prompts: Sequence[Prompt],
     config: ComposeConfig,
-    steps_per_quarter: int,
+    tokeniser: Tokeniser,
     progress: Progress = lambda step, n_steps: None,
 ) -> list[Sample]:
     """Continue every prompt.
@@ -39,15 +40,15 @@ def compose(
     prompts : sequence of Prompt
         All with the same number of tokens, which the vocabulary knows. The n-th one's sample has the number n.
     config : ComposeConfig
-    steps_per_quarter : int
-        Of the tokens' grid.
+    tokeniser : Tokeniser
+        The vocabulary's.
 
     Raises
     ------
     ConfigError
         The constraints cannot be met.
     """
-    constraints = constrain(config, prompts, vocabulary, steps_per_quarter)
+    constraints = constrain(config, prompts, vocabulary, tokeniser)
     given, length = _encoded(prompts, vocabulary), _most_tokens(constraints, config)
     if config.beam_width is None:
         sampler = Sampler(network, config)
@@ -64,7 +65,7 @@ def compose_stepwise(
     vocabulary: Vocabulary,
     prompts: Sequence[Prompt],
     config: ComposeConfig,
-    steps_per_quarter: int,
+    tokeniser: Tokeniser,
     progress: Progress = lambda step, n_steps: None,
 ) -> list[Sample]:
     """Continue every prompt with another model than a network, by the same rules; it is always drawn.
@@ -73,7 +74,7 @@ def compose_stepwise(
     ----------
     stepper : Stepper
         The model, such as `models.ngrams.smoothed.NgramStepper`.
-    vocabulary, prompts, config, steps_per_quarter, progress
+    vocabulary, prompts, config, tokeniser, progress
         As for `compose`; ``beam_width`` is not read.
 
     Raises
@@ -81,7 +82,7 @@ def compose_stepwise(
     ConfigError
         The constraints cannot be met.
     """
-    constraints = constrain(config, prompts, vocabulary, steps_per_quarter)
+    constraints = constrain(config, prompts, vocabulary, tokeniser)
     added = sample_stepwise(
         stepper,
         config,

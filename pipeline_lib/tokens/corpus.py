@@ -19,7 +19,7 @@ from pipeline_lib.notes.quantising import quantise_notes
 from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.sequences import TokenSequences
-from pipeline_lib.tokens.tokenisers.note_event import decode_tokens, encode_notes
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.tokens.vocabulary import END, START, UNKNOWN_ID, Vocabulary
 
 TOKEN_SCHEMA = pa.schema(
@@ -92,7 +92,7 @@ class TokenCorpus:
         ]
 
     def excerpt(
-        self, row: dict[str, Any], start: int, stop: int, steps_per_quarter: int
+        self, row: dict[str, Any], start: int, stop: int, tokeniser: Tokeniser
     ) -> GridNotes:
         """Notes of tokens ``start`` to ``stop`` of a piece; its first note or rest is token 0.
 
@@ -101,9 +101,8 @@ class TokenCorpus:
         begin = row["start"] + 1
         end = row["start"] + row["length"] - 1
         first, last = min(begin + start, end), min(begin + stop, end)
-        return decode_tokens(
+        return tokeniser.decode(
             self.table.column("token").slice(first, last - first).to_pylist(),
-            steps_per_quarter,
             time_signature=row["time_signature"],
             tempo_qpm=row["tempo_qpm"],
             key_signature=row["key_signature"],
@@ -115,18 +114,9 @@ def pieces_at(token_ids: NDArray[np.int32], spans: NDArray[np.int64]) -> list[ND
     return [token_ids[start : start + length] for start, length in spans]
 
 
-def encode_piece(notes: PieceNotes, steps_per_quarter: int, max_duration_quarter: int) -> list[str]:
-    """The tokens of one piece's selected notes, all tracks merged into one line.
-
-    Parameters
-    ----------
-    notes : PieceNotes
-    steps_per_quarter : int
-        The grid that onsets and ends are rounded to.
-    max_duration_quarter : int
-        As for `encode_notes`.
-    """
-    return encode_notes(quantise_notes(notes, steps_per_quarter), max_duration_quarter)
+def encode_piece(notes: PieceNotes, tokeniser: Tokeniser) -> list[str]:
+    """The tokens of one piece's selected notes, all tracks merged; onsets and ends are rounded to the tokeniser's grid."""
+    return tokeniser.encode(quantise_notes(notes, tokeniser.steps_per_quarter))
 
 
 def build_corpus(

@@ -7,7 +7,7 @@ Distances are in semitones:
 - Half a semitone for each factor of two between the durations. A wrong pitch spoils a melody or a harmony, a note
   that is held longer does not; so another duration is taken before another pitch, up to a factor of four.
 
-A rest is near to rests only. A note is nearer to any note than to a chord, a chord nearer to any chord than to a
+A rest is near to rests only, and a duration without notes to such durations only. A note is nearer to any note than to a chord, a chord nearer to any chord than to a
 note; note and chord are compared by the chord's highest note, which carries the melody. Of equally near tokens
 the one of the smaller id comes first: it is the more frequent one.
 """
@@ -15,13 +15,14 @@ the one of the smaller id comes first: it is the more frequent one.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline_lib.tokens.tokenisers.note_event import read_token
+from pipeline_lib.tokens.tokenisers.base import TokenDescription, Tokeniser
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 _SEMITONES_PER_DOUBLING = 0.5
@@ -43,14 +44,20 @@ class _Notes:
     n_voices : int64 array, shape (n_tokens,)
         0 for rests.
     log2_duration : float64 array, shape (n_tokens,)
+        Of steps; 0 for tokens that take no time.
+    silence : sequence of str
+        What tokens without pitches are, such as rests; empty for those with.
     """
 
     voices: NDArray[np.int64]
     n_voices: NDArray[np.int64]
     log2_duration: NDArray[np.float64]
+    silence: NDArray[np.str_]
 
 
-def nearest_tokens(token: str, vocabulary: Vocabulary, n_tokens: int) -> list[str]:
+def nearest_tokens(
+    token: str, vocabulary: Vocabulary, tokeniser: Tokeniser, n_tokens: int
+) -> list[str]:
     """Known tokens that stand for a rest, or for notes, as this one does: the nearest first.
 
     Parameters
@@ -58,33 +65,44 @@ def nearest_tokens(token: str, vocabulary: Vocabulary, n_tokens: int) -> list[st
     token : str
         A token of notes or a rest.
     vocabulary : Vocabulary
+    tokeniser : Tokeniser
+        The vocabulary's.
     n_tokens : int
         At most so many; fewer where there are not as many.
     """
     known = _known_notes(vocabulary)
-    pitches, duration_quarter = read_token(token)
-    n_voices = len(pitches)
+    described = tokeniser.describe(token)
+    n_voices = len(described.pitches)
     same_kind = _kind(known.n_voices) == _kind(n_voices)
     n_compared = np.where(same_kind, np.maximum(known.n_voices, n_voices), 1)
-    intervals = _intervals(known, pitches, n_compared)
-    doublings = np.abs(known.log2_duration - math.log2(duration_quarter))
+    intervals = _intervals(known, described.pitches, n_compared)
+    doublings = np.abs(known.log2_duration - _log2_duration(described))
     distance = (intervals + _SEMITONES_PER_DOUBLING * doublings).round(_DECIMALS)
     order = np.lexsort((distance, ~same_kind))  # stable: ties stay in the order of ids
-    alike = (known.n_voices[order] == 0) == (n_voices == 0)
+    alike = known.silence[order] == _silence(described)
     return vocabulary.decode((order[alike][:n_tokens] + len(SPECIAL_TOKENS)).tolist())
 
 
 @lru_cache(maxsize=1)
 def _known_notes(vocabulary: Vocabulary) -> _Notes:
-    known = [read_token(token) for token in vocabulary.tokens[len(SPECIAL_TOKENS) :]]
-    n_voices = np.array([len(pitches) for pitches, _ in known], np.int64)
+    known = vocabulary.described[len(SPECIAL_TOKENS) :]
+    n_voices = np.array([len(token.pitches) for token in known], np.int64)
     width = int(n_voices.max(initial=1))
-    voices = np.array([_from_the_top(pitches, width) for pitches, _ in known], np.int64)
-    log2_duration = np.array([math.log2(duration) for _, duration in known])
-    return _Notes(voices.reshape(-1, width), n_voices, log2_duration)
+    voices = np.array([_from_the_top(token.pitches, width) for token in known], np.int64)
+    log2_duration = np.array([_log2_duration(token) for token in known])
+    silence = np.array([_silence(token) for token in known], np.str_)
+    return _Notes(voices.reshape(-1, width), n_voices, log2_duration, silence)
 
 
-def _from_the_top(pitches: list[int], width: int) -> list[int]:
+def _log2_duration(token: TokenDescription) -> float:
+    return math.log2(token.advance_step or 1)
+
+
+def _silence(token: TokenDescription) -> str:
+    return "" if token.pitches else token.pitch_part
+
+
+def _from_the_top(pitches: Sequence[int], width: int) -> list[int]:
     voices = sorted(pitches, reverse=True) or [0]
     return voices + voices[-1:] * (width - len(voices))
 
@@ -95,7 +113,7 @@ def _kind(n_voices: NDArray[np.int64] | int) -> NDArray[np.int64]:
 
 
 def _intervals(
-    known: _Notes, pitches: list[int], n_compared: NDArray[np.int64]
+    known: _Notes, pitches: Sequence[int], n_compared: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Semitones between each known token and these pitches, over so many voices from the top."""
     known_width = known.voices.shape[1]

@@ -14,7 +14,7 @@ import re
 from fractions import Fraction
 
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.tokens.tokenisers.note_event import MAX_PITCH, make_token, read_token
+from pipeline_lib.tokens.tokenisers.base import MAX_PITCH, Tokeniser
 
 _TYPED = re.compile(r"(?:^|\s)[^\s:/\\]*:[-+]?\.?\d")
 """A name and the beginning of a duration: no path has both, with the rare exception of ``a:1``."""
@@ -32,16 +32,14 @@ def looks_typed(text: str) -> bool:
     return _TYPED.search(text) is not None
 
 
-def parse_typed_notes(text: str, steps_per_quarter: int, max_duration_quarter: int) -> list[str]:
-    """The tokens of typed notes, one for each item.
+def parse_typed_notes(text: str, tokeniser: Tokeniser) -> list[str]:
+    """The tokens of typed notes.
 
     Parameters
     ----------
     text : str
-    steps_per_quarter : int
-        The grid that durations have to be on.
-    max_duration_quarter : int
-        Longest duration of one item.
+    tokeniser : Tokeniser
+        Durations have to be on its grid, and no longer than its longest.
 
     Raises
     ------
@@ -49,29 +47,34 @@ def parse_typed_notes(text: str, steps_per_quarter: int, max_duration_quarter: i
         An item is wrong; says which, where and how.
     """
     items = text.split()
-    tokens = []
+    longest_quarter = tokeniser.config.max_duration_quarter
+    tokens: list[str] = []
     for position, item in enumerate(items, start=1):
         try:
             name, colon, duration_text = item.partition(":")
             if not colon:
                 raise ValueError("it has no colon and duration")
             pitches = () if name == _REST else tuple(map(parse_pitch, name.split("+")))
-            duration_step = _duration_step(duration_text, steps_per_quarter, max_duration_quarter)
+            duration_step = _duration_step(
+                duration_text, tokeniser.steps_per_quarter, longest_quarter
+            )
         except ValueError as error:
             raise ConfigError(
                 f"item {position} of {len(items)} of the typed prompt, {item!r}: {error}",
                 remedy="type notes as C4:1, F#5:0.5 or Bb3:1/3, chords as C4+E4+G4:1, rests as R:1/2; "
                 "durations are in quarter notes",
             ) from None
-        tokens.append(make_token(pitches, duration_step, steps_per_quarter))
+        tokens += tokeniser.event(pitches, duration_step)
     return tokens
 
 
-def typed_note(token: str) -> str:
-    """A token as it would be typed, with sharps: ``C4+E4+G4:1/2``."""
-    pitches, duration_quarter = read_token(token)
-    name = "+".join(map(_name, pitches)) or _REST
-    return f"{name}:{duration_quarter}"
+def typed_note(token: str, tokeniser: Tokeniser) -> str:
+    """A token as it would be typed, with sharps: ``C4+E4+G4:1/2``; one that is no whole event as it is."""
+    described = tokeniser.describe(token)
+    if not described.is_event:
+        return token
+    name = "+".join(map(_name, described.pitches)) or _REST
+    return f"{name}:{Fraction(described.advance_step, tokeniser.steps_per_quarter)}"
 
 
 def parse_pitch(name: str) -> int:

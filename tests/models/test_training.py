@@ -14,6 +14,7 @@ from pipeline_lib.models.scoring import HeldOutLoss, make_predictor
 from pipeline_lib.models.training.loop import TrainedNetwork, train_network
 from pipeline_lib.models.training.memory_limits import out_of_memory_explained
 from pipeline_lib.models.training.updates import Outcome
+from pipeline_lib.tokens.vocabulary import Vocabulary
 from pipeline_lib.tokens.windows import WindowIndex
 from tests.models.tiny_corpus import (
     ARCHITECTURES,
@@ -22,6 +23,7 @@ from tests.models.tiny_corpus import (
     SMALL,
     SPANS,
     TOKEN_IDS,
+    TOKENISER,
     TOKENS,
     VOCAB_SIZE,
     names,
@@ -205,7 +207,7 @@ def test_the_last_good_weights_are_kept(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("known", [(), ("Pitch_60:1",)])
 def test_a_vocabulary_of_one_is_refused(known: tuple[str, ...], tmp_path: Path) -> None:
-    data = training_data(tokens=(*TOKENS[:3], *known))
+    data = training_data(vocabulary=Vocabulary.of((*TOKENS[:3], *known), TOKENISER))
     with pytest.raises(TrainingError, match=f"vocabulary has {len(known)} token"):
         train(tmp_path, data)
 

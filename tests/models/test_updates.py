@@ -20,14 +20,14 @@ from pipeline_lib.models.training.optimisation import (
 )
 from pipeline_lib.models.training.updates import make_updates
 from tests.conftest import REPOSITORY
-from tests.models.tiny_corpus import ARCHITECTURES, TOKEN_IDS, TOKENS, run_config
+from tests.models.tiny_corpus import ARCHITECTURES, TOKEN_IDS, VOCABULARY, run_config
 
 STARTS = np.arange(6 * 8, dtype=np.int32).reshape(6, 8) * 13
 
 
 def weights_after(calls: list[np.ndarray], **changes: Any) -> list[np.ndarray]:
     config = run_config(**{"model": ARCHITECTURES[2], **changes})
-    network = Network(config, TOKENS)
+    network = Network(config, VOCABULARY)
     optimizer = make_optimizer(config, learning_rates(config, 6), network.trainable_variables)
     updates = make_updates(network, optimizer, config, carries_state=False)
     updates.load(TOKEN_IDS)
@@ -109,7 +109,7 @@ def test_the_rate_rises_then_falls_or_stays() -> None:
 
 def test_decay_spares_biases_and_scales() -> None:
     config = run_config(model=ARCHITECTURES[2], optimizer="adamw", weight_decay=1.0)
-    network = Network(config, TOKENS)
+    network = Network(config, VOCABULARY)
     rates = learning_rates(config, 10)
     optimizer = make_optimizer(config, rates, network.trainable_variables)
     before = [to_numpy(v.value) for v in network.trainable_variables]

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config import LstmAttentionConfig, LstmConfig, RunConfig, TransformerConfig
 from pipeline_lib.models.training.loop import TrainingData
+from pipeline_lib.tokens.vocabulary import Vocabulary
 from pipeline_lib.tokens.windows import WindowIndex
+from tests.tokenisers import note_events
 
 TOKENS = (
     "<start>",
@@ -18,6 +20,8 @@ TOKENS = (
     "<unknown>",
     *(f"Pitch_{p}:{d}" for p in (60, 62, 64) for d in (1, 2)),
 )
+TOKENISER = note_events(4)
+VOCABULARY = Vocabulary.of(TOKENS, TOKENISER)
 VOCAB_SIZE = len(TOKENS)
 SEQ_LENGTH = 8
 
@@ -66,7 +70,7 @@ def run_config(**changes: Any) -> RunConfig:
 
 def training_data(token_ids: NDArray[np.int32] = TOKEN_IDS, **changes: Any) -> TrainingData:
     values: dict[str, Any] = {
-        "tokens": TOKENS,
+        "vocabulary": VOCABULARY,
         "token_ids": token_ids,
         "train_spans": SPANS[:N_TRAIN],
         "valid_spans": SPANS[N_TRAIN:],

@@ -18,11 +18,11 @@ from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tasks.check_novelty import check_novelty, read_copying
 from tasks.stages import stage
+from tests.tokenisers import NOTES
 
 # The key of a stage takes seconds: all code that it reaches is read.
 pytestmark = pytest.mark.slow
 
-STEPS_PER_QUARTER = 24
 N_TRAIN, N_VALID, N_TEST = 6, 10, 10
 N_GIVEN = 4
 
@@ -63,11 +63,12 @@ def write_tokens(draft: Draft) -> None:
             }
         )
     train = [row["line"] for row in rows if row["split"] == "train"]
-    vocabulary, table = build_vocabulary(lines.count(train), N_TRAIN, min_count=1)
+    vocabulary, table = build_vocabulary(lines.count(train), N_TRAIN, 1, NOTES)
     corpus = build_corpus(rows, lines, vocabulary)
     draft.write_table("vocabulary.parquet", table)
     draft.write_table("tokens.parquet", corpus.table)
     draft.write_table("pieces.parquet", corpus.pieces)
+    draft.write_json("tokeniser.json", NOTES.config.model_dump(mode="json"))
 
 
 @stage(kind="pieces")
@@ -105,7 +106,7 @@ def store(tmp_path: Path) -> ArtifactStore:
 
 def test_a_planted_copy_is_flagged_and_its_source_found(store: ArtifactStore) -> None:
     tokens, samples = write_tokens(store), write_samples(store, 12)
-    novelty = check_novelty(store, tokens, samples, 40, STEPS_PER_QUARTER)
+    novelty = check_novelty(store, tokens, samples, 40)
     table = store.read_table(novelty, "novelty.parquet")
     assert table.schema.remove_metadata().equals(NOVELTY_SCHEMA.remove_metadata())
     new, copy, *held_out = table.to_pylist()
@@ -123,9 +124,9 @@ def test_a_planted_copy_is_flagged_and_its_source_found(store: ArtifactStore) ->
 
 def test_a_planted_copy_is_reported_with_its_file(store: ArtifactStore, tmp_path: Path) -> None:
     tokens, pieces, samples = write_tokens(store), write_pieces(store), write_samples(store, 12)
-    novelty = check_novelty(store, tokens, samples, 40, STEPS_PER_QUARTER)
+    novelty = check_novelty(store, tokens, samples, 40)
     draft = Draft(store, tmp_path / "report", Provenance("test", "", ""))
-    report = read_copying(draft, ["lstm"], [samples], [novelty], tokens, pieces, STEPS_PER_QUARTER)
+    report = read_copying(draft, ["lstm"], [samples], [novelty], tokens, pieces)
     longest = report.longest
     assert longest is not None
     assert (longest.run, longest.n_notes, longest.semitones) == ("lstm", 12, 5)
@@ -135,7 +136,7 @@ def test_a_planted_copy_is_reported_with_its_file(store: ArtifactStore, tmp_path
     quarters = sum(duration for _, duration in before)
     shown = longest.sample.excerpt
     assert shown.first_bar == quarters // 4  # counted from 1, and one bar before
-    assert shown.first_onset_step == (4 + quarters % 4) * STEPS_PER_QUARTER
+    assert shown.first_onset_step == (4 + quarters % 4) * NOTES.steps_per_quarter
     assert draft.path("copy.musicxml").read_text() == longest.sample.musicxml
 
 
@@ -143,11 +144,9 @@ def test_the_same_held_out_pieces_stand_beside_all_runs_once(
     store: ArtifactStore, tmp_path: Path
 ) -> None:
     tokens, pieces, samples = write_tokens(store), write_pieces(store), write_samples(store, 12)
-    novelty = check_novelty(store, tokens, samples, 40, STEPS_PER_QUARTER)
+    novelty = check_novelty(store, tokens, samples, 40)
     draft = Draft(store, tmp_path / "report", Provenance("test", "", ""))
-    report = read_copying(
-        draft, ["a", "b"], [samples] * 2, [novelty] * 2, tokens, pieces, STEPS_PER_QUARTER
-    )
+    report = read_copying(draft, ["a", "b"], [samples] * 2, [novelty] * 2, tokens, pieces)
     assert report.novelty.groupby("set").size().to_dict() == {"generated": 4, "held_out": 20}
     assert report.novelty["run"].value_counts().to_dict() == {"a": 2, "b": 2}
     of_eight = report.copied[report.copied["n"] == 8]

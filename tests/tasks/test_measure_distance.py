@@ -21,8 +21,10 @@ from tasks.evaluate import evaluate
 from tasks.generate import SAMPLES_NAME
 from tasks.measure_distance import DISCREPANCIES_NAME, DISTANCES_NAME, measure_distance
 from tasks.stages import stage
+from tests.tokenisers import note_events
 
-STEPS, N_GIVEN, LENGTH = 4, 4, 24
+N_GIVEN, LENGTH = 4, 24
+TOKENISER = note_events(4)
 N_TRAIN, N_TEST, N_SAMPLES = 25, 12, 6
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 
@@ -44,11 +46,12 @@ def write_tokens(draft: Draft) -> None:
         row |= {"time_signature": "4/4", "tempo_qpm": 90.0, "key_signature": None}
         rows.append(row | {"split": "train" if n < N_TRAIN else "test"})
     train = [row["line"] for row in rows[:N_TRAIN]]
-    vocabulary, table = build_vocabulary(lines.count(train), len(train), 1)
+    vocabulary, table = build_vocabulary(lines.count(train), len(train), 1, TOKENISER)
     corpus = build_corpus(rows, lines, vocabulary)
     draft.write_table("vocabulary.parquet", table)
     draft.write_table("tokens.parquet", corpus.table)
     draft.write_table("pieces.parquet", corpus.pieces)
+    draft.write_json("tokeniser.json", TOKENISER.config.model_dump(mode="json"))
 
 
 @stage(kind="samples")
@@ -83,7 +86,7 @@ def distances(store: ArtifactStore, measured: Artifact) -> Artifact:
 
 def measure(store: ArtifactStore, temperatures: list[float], widest: int) -> Artifact:
     tokens, samples = write_tokens(store), write_samples(store, temperatures, widest)
-    return evaluate(store, tokens, samples, LENGTH, STEPS, EvaluateConfig())
+    return evaluate(store, tokens, samples, LENGTH, EvaluateConfig())
 
 
 def frame(store: ArtifactStore, artifact: Artifact, name: str) -> pd.DataFrame:

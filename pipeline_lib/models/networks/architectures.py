@@ -13,7 +13,6 @@ blocks is all that tells architectures apart:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -44,6 +43,7 @@ from pipeline_lib.models.networks.token_layers import (
     TiedOutput,
     TokenEmbedding,
 )
+from pipeline_lib.tokens.vocabulary import Vocabulary
 
 
 class Network(keras.Model):
@@ -53,20 +53,19 @@ class Network(keras.Model):
     ----------
     config : RunConfig
         Its ``model``, ``precision``, ``seed``, and ``seq_length``, which is as far as attention looks.
-    tokens : sequence of str
-        The vocabulary: the text of each id.
+    vocabulary : Vocabulary
     """
 
-    def __init__(self, config: RunConfig, tokens: Sequence[str]) -> None:
+    def __init__(self, config: RunConfig, vocabulary: Vocabulary) -> None:
         super().__init__(name="network", dtype=config.precision)
         make = LayerMaker(config.seed, config.precision)
-        self.vocab_size = len(tokens)
-        self.embedding = _make_embedding(make, config.model, tokens)
+        self.vocab_size = len(vocabulary)
+        self.embedding = _make_embedding(make, config.model, vocabulary)
         self.dropout = make.dropout(
             config.model.dropout, is_variational=_is_variational(config.model)
         )
         self.blocks = _make_blocks(make, config, self.embedding.output_dim)
-        self.logits = _make_output(make, config.model, tokens, self.embedding)
+        self.logits = _make_output(make, config.model, vocabulary, self.embedding)
         self(np.zeros((1, 2), np.int32), self.initial_state(1))  # makes the weights
 
     def call(
@@ -139,15 +138,15 @@ def _is_variational(model: NetworkConfig) -> bool:
 
 
 def _make_embedding(
-    make: LayerMaker, model: NetworkConfig, tokens: Sequence[str]
+    make: LayerMaker, model: NetworkConfig, vocabulary: Vocabulary
 ) -> TokenEmbedding:
     match model.token_input:
         case "one_hot":
-            return make.one_hot(len(tokens), "tokens")
+            return make.one_hot(len(vocabulary), "tokens")
         case "factored":
-            return FactoredEmbedding(make, tokens, model.embedding_size)
+            return FactoredEmbedding(make, vocabulary.features, model.embedding_size)
         case "embedding":
-            return make.embedding(len(tokens), model.embedding_size, "tokens")
+            return make.embedding(len(vocabulary), model.embedding_size, "tokens")
 
 
 def _make_blocks(make: LayerMaker, config: RunConfig, width: int) -> list[Block]:
@@ -195,10 +194,10 @@ def _transformer_blocks(
 
 
 def _make_output(
-    make: LayerMaker, model: NetworkConfig, tokens: Sequence[str], embedding: TokenEmbedding
+    make: LayerMaker, model: NetworkConfig, vocabulary: Vocabulary, embedding: TokenEmbedding
 ) -> layers.Layer:
     if model.output == "tied":
         return TiedOutput(make, embedding, model.units)
     if model.output == "pitch_duration":
-        return PitchDurationOutput(make, tokens)
-    return make.dense(len(tokens), "logits")
+        return PitchDurationOutput(make, vocabulary.features)
+    return make.dense(len(vocabulary), "logits")

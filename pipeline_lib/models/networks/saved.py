@@ -8,7 +8,6 @@ on one goes on with another.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,18 @@ from pipeline_lib.config import RunConfig
 from pipeline_lib.errors import ArtifactError
 from pipeline_lib.models.networks.architectures import Network
 from pipeline_lib.models.training.checkpoints import to_numpy
+from pipeline_lib.tokens.vocabulary import Vocabulary, vocabulary_from_rows, vocabulary_rows
 
 WEIGHTS_NAME = "weights.npz"
 DESCRIPTION_NAME = "run.json"
 
 
-def describe_network(network: Network, config: RunConfig, tokens: Sequence[str]) -> dict[str, Any]:
+def describe_network(network: Network, config: RunConfig, vocabulary: Vocabulary) -> dict[str, Any]:
     """What `load_network` needs to know, as JSON values."""
     return {
         "name": config.name,
         "config": config.model_dump(mode="json"),
-        "tokens": list(tokens),
+        "vocabulary": vocabulary_rows(vocabulary),
         "n_parameters": network.count_params(),
     }
 
@@ -45,7 +45,7 @@ def load_network(folder: Path) -> tuple[Network, RunConfig]:
     config = RunConfig.model_validate_json(json.dumps(described["config"]))
     # Reading needs neither several devices nor half precision.
     config = config.model_copy(update={"n_devices": 1, "precision": "float32"})
-    network = Network(config, described["tokens"])
+    network = Network(config, vocabulary_from_rows(described["vocabulary"]))
     load_weights(network, folder / WEIGHTS_NAME)
     return network, config
 

@@ -31,7 +31,7 @@ from pipeline_lib.models.training.memory_limits import out_of_memory_explained
 from pipeline_lib.models.training.optimisation import learning_rates, make_optimizer
 from pipeline_lib.models.training.telemetry import Observer
 from pipeline_lib.models.training.updates import Updates, make_updates
-from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS
+from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, Vocabulary
 from pipeline_lib.tokens.windows import NO_WINDOWS, WindowIndex
 
 Progress = Callable[[int, int, str], None]
@@ -48,8 +48,7 @@ class TrainingData:
 
     Parameters
     ----------
-    tokens : tuple of str
-        The vocabulary: the text of each id.
+    vocabulary : Vocabulary
     token_ids : int32 array, shape (n_tokens,)
         The flat token corpus.
     train_spans, valid_spans : int64 arrays, shape (n_pieces, 2)
@@ -58,7 +57,7 @@ class TrainingData:
         Of each split; not needed for streams.
     """
 
-    tokens: tuple[str, ...]
+    vocabulary: Vocabulary
     token_ids: NDArray[np.int32]
     train_spans: NDArray[np.int64]
     valid_spans: NDArray[np.int64]
@@ -132,7 +131,7 @@ class _Training:
         progress: Progress,
         observers: Sequence[Observer],
     ) -> None:
-        _check_vocabulary(data.tokens)
+        _check_vocabulary(data.vocabulary)
         self._config, self._checkpoints = config, checkpoints
         self._progress, self._observers = progress, observers
         self._every_n_steps = checkpointing.every_n_steps
@@ -142,7 +141,7 @@ class _Training:
         )
         self._rates = learning_rates(config, self._n_steps)
         with placed(config):
-            self._network = Network(config, data.tokens)
+            self._network = Network(config, data.vocabulary)
             trained = self._network.trainable_variables
             optimizer = make_optimizer(config, self._rates, trained)
         self._variables = [*self._network.variables, *optimizer.variables]
@@ -313,8 +312,8 @@ def _make_batches(config: RunConfig, data: TrainingData) -> Batches:
     return WindowBatches(data.token_ids, data.train_windows, data.n_train_tokens, config)
 
 
-def _check_vocabulary(tokens: tuple[str, ...]) -> None:
-    known = [token for token in tokens if token not in SPECIAL_TOKENS]
+def _check_vocabulary(vocabulary: Vocabulary) -> None:
+    known = vocabulary.tokens[len(SPECIAL_TOKENS) :]
     if len(known) < 2:
         raise TrainingError(
             f"the vocabulary has {len(known)} token ({', '.join(known) or 'none'}): there is nothing to learn",
