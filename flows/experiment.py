@@ -14,6 +14,7 @@ from pipeline_lib.artifacts import Artifact
 from pipeline_lib.config import PipelineConfig
 from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
 from pipeline_lib.scores.audio import available_backend
+from pipeline_lib.tokens.constraints import check_length
 from pipeline_lib.tokens.prompt_sources import Given, read_prompt
 from pipeline_lib.tokens.tokenisers import make_tokeniser
 from tasks.catalogue import catalogue
@@ -70,7 +71,9 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
         The files to learn from.
     config : PipelineConfig
     """
-    given = read_prompt(config.prompts, config.parse, config.select, make_tokeniser(config.tokens))
+    tokeniser = make_tokeniser(config.tokens)
+    check_length(config.generate, tokeniser)
+    given = read_prompt(config.prompts, config.parse, config.select, tokeniser)
     catalogued, shards = read_corpus(run, snapshot, config)
     pieces, tokens = encode_corpus(run, catalogued, shards, config)
     models = train_models(run, tokens, config)

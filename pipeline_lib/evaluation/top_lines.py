@@ -132,12 +132,12 @@ def lines_of_corpus(
     tokeniser : Tokeniser
         The corpus's.
     """
-    token = corpus.table.column("token").combine_chunks()
-    written = TokenFeatures(describe_tokens(token.dictionary.to_pylist(), tokeniser))
-    if not written.all_are_events:
+    if not tokeniser.writes_events:
         return join_lines(
             {row["piece_id"]: corpus.excerpt(row, 0, row["length"], tokeniser) for row in rows}
         )
+    token = corpus.table.column("token").combine_chunks()
+    written = TokenFeatures(describe_tokens(token.dictionary.to_pylist(), tokeniser))
     pitch = written.highest_pitch.astype(np.int64)
     duration_step = written.advance_step.astype(np.int64)
     # What is between the start and the end token.

@@ -96,12 +96,11 @@ def constrain(
     ------
     ConfigError
         Nothing would be allowed, the prompt is too long, a key is needed and not known, or a length is asked for
-        that the tokeniser's tokens cannot be counted up to.
+        that tokens of this tokeniser cannot be counted up to.
     """
+    check_length(config, tokeniser)
     tokens = vocabulary.features
     has_length = config.bars is not None or config.seconds is not None
-    if has_length and not tokens.all_are_events:
-        raise _not_counted(config, tokeniser)
     rows = [_row(config, prompt, tokens, tokeniser) for prompt in prompts]
     longest = max(row.steps_left for row in rows)
     is_fillable = np.zeros((len(rows), longest + 1), dtype=bool)
@@ -208,9 +207,18 @@ def _fillable(row: _Row, duration_step: NDArray[np.int32]) -> NDArray[np.bool_]:
     return fillable
 
 
-def _not_counted(config: ConstraintConfig, tokeniser: Tokeniser) -> ConfigError:
+def check_length(config: ConstraintConfig, tokeniser: Tokeniser) -> None:
+    """Refuse an exact length where tokens are no whole events.
+
+    Raises
+    ------
+    ConfigError
+        A length is asked for, which this tokeniser's tokens cannot be counted up to.
+    """
+    if (config.bars is None and config.seconds is None) or tokeniser.writes_events:
+        return
     setting = "generate.bars" if config.bars is not None else "generate.seconds"
-    return ConfigError(
+    raise ConfigError(
         f"{setting} asks for an exact length, which is counted in whole notes, chords and rests; "
         f"tokens.kind={tokeniser.config.kind} has tokens that are none",
         remedy=f"leave {setting} out, or train with tokens.kind=note_event",

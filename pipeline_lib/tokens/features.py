@@ -83,11 +83,6 @@ class TokenFeatures:
         """A number for how long each token lasts, whatever it sounds like, shape (vocab_size,)."""
         return _numbered([token.duration_part for token in self.described])
 
-    @cached_property
-    def all_are_events(self) -> bool:
-        """Whether every token but the special ones is a whole event: a rest, or notes with their duration."""
-        return all(t.is_event for t in self.described if not is_special(t.pitch_part))
-
 
 def describe_tokens(tokens: Iterable[str], tokeniser: Tokeniser) -> list[TokenDescription]:
     """What tokens stand for, special ones among them, in their order."""

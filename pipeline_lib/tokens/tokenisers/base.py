@@ -99,6 +99,11 @@ class Tokeniser(ABC):
             The token is not of this tokeniser, or does not fit on its grid.
         """
 
+    @property
+    def writes_events(self) -> bool:
+        """Whether each of its tokens is a whole event, so that what follows can be counted in events."""
+        return all(self.describe(t).is_event for t in self.event((60,), self.steps_per_quarter))
+
     def span_step(self, tokens: Iterable[str]) -> int:
         """Grid steps from the beginning of the first token to the end of the last."""
         return sum(self.describe(token).advance_step for token in tokens)
