@@ -37,7 +37,6 @@ from pipeline_lib.config.sampling import (
 )
 from pipeline_lib.config.tokens import (
     NoteEventConfig,
-    PitchDurationConfig,
     TokenConfig,
     WindowConfig,
     token_config,
@@ -67,7 +66,6 @@ __all__ = [
     "NoteEventConfig",
     "ParseConfig",
     "PipelineConfig",
-    "PitchDurationConfig",
     "PointConfig",
     "PromptConfig",
     "ReportConfig",

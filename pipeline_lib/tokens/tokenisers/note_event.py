@@ -35,8 +35,8 @@ class NoteEventTokeniser(Tokeniser):
 
     Examples
     --------
-    >>> from pipeline_lib.config import NoteEventConfig
-    >>> tokeniser = NoteEventTokeniser(NoteEventConfig(steps_per_quarter=24))
+    >>> from pipeline_lib.config import token_config
+    >>> tokeniser = NoteEventTokeniser(token_config({"kind": "note_event"}))
     >>> notes = tokeniser.decode(["Pitch_60:1/2", "Rest:1/2", "Chord_60.64.67:1"])
     >>> notes.onset_step.tolist()
     [0, 24, 24, 24]

@@ -39,8 +39,8 @@ class PitchDurationTokeniser(Tokeniser):
 
     Examples
     --------
-    >>> from pipeline_lib.config import PitchDurationConfig
-    >>> tokeniser = PitchDurationTokeniser(PitchDurationConfig(steps_per_quarter=24))
+    >>> from pipeline_lib.config import token_config
+    >>> tokeniser = PitchDurationTokeniser(token_config({"kind": "pitch_duration"}))
     >>> notes = tokeniser.decode(["Rest_1", "Pitch_60", "Pitch_64", "Duration_1/2"])
     >>> notes.onset_step.tolist(), notes.duration_step.tolist()
     ([24, 24], [12, 12])
