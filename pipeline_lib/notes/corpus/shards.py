@@ -1,4 +1,4 @@
-"""From the files of one bucket to a shard: four Parquet files, written while the files are read.
+"""Shards: from the files of one bucket to four Parquet files, written while the files are read.
 
 Reading happens in another process (`pipeline_lib.workers`), for a parser may crash, hang or eat all
 memory. That costs the one file, which becomes a rejected row; the others are then read again. A file that took
@@ -45,19 +45,28 @@ SHARD_FILES = {
     "tracks": (TRACK_SCHEMA, {}),
     "changes": (CHANGE_SCHEMA, CHANGE_PARQUET_OPTIONS),
 }
-"""What a shard consists of: ``notes.parquet`` and so on, each with its schema and how it is written."""
+"""Tables of a shard, ``notes.parquet`` and so on, each with its schema and how it is written."""
 
 Lost = Mapping[str, RejectedFile]
-"""Files by checksum that a process was lost to."""
+"""Rejections of the files that a process was lost to, by checksum."""
 
 
 def write_shard(draft: Draft, bucket: Bucket, config: ParseConfig) -> int:
     """Read all files of a bucket and write its shard.
 
+    Parameters
+    ----------
+    draft : Draft
+        The artifact to write the tables of the shard to.
+    bucket : Bucket
+        The files to read.
+    config : ParseConfig
+        How to read them, and how much time and memory that may take.
+
     Returns
     -------
     int
-        How many pieces were rejected.
+        Number of rejected pieces.
 
     Raises
     ------
@@ -94,7 +103,7 @@ def _in_reading_order(bucket: Bucket) -> list[SourceFile]:
 def _parse_and_write(
     mark: Mark, draft: Draft, root: str, files: list[SourceFile], config: ParseConfig, lost: Lost
 ) -> int:
-    """Runs in the isolated process."""
+    """Parse files and write their tables, in the isolated process; returns the number of rejected pieces."""
     n_rejected = 0
     if any(file.suffix in SCORE_SUFFIXES for file in files):
         load_parser()
@@ -113,7 +122,7 @@ def _parse_and_write(
 
 
 class _Watch:
-    """Marks files, and the one in progress again for each of its tunes, whose time counts anew."""
+    """Marker of the file in progress; marks it again for each of its tunes, whose time counts anew."""
 
     def __init__(self, mark: Mark) -> None:
         self._mark = mark
@@ -130,7 +139,7 @@ class _Watch:
 def _read(
     mark: Mark, root: Path, files: list[SourceFile], lost: Lost
 ) -> Iterator[tuple[SourceFile, bytes | RejectedFile]]:
-    """The files' contents; each is marked before it is read, and in progress until the next one is."""
+    """Read the files' contents; each is marked before it is read, and in progress until the next one is."""
     for file in files:
         if str(file.sha256) in lost:
             yield file, lost[str(file.sha256)]
@@ -154,7 +163,7 @@ def _read(
 def _contents(
     mark: Mark, root: Path, archive: str | None, unread: Mapping[str, int]
 ) -> Iterator[tuple[str, bytes]]:
-    """Paths and contents of plain files, or of an archive's members."""
+    """Read plain files, or an archive's members: their paths and contents."""
     if archive is None:
         for path, position in list(unread.items()):
             mark(position)
