@@ -89,7 +89,7 @@ def test_every_wrong_setting_is_named() -> None:
     error = refusal({"generate.top_k": 0, "train.patience": 0})
     assert "generate.top_k = 0" in error.problem
     assert "train.patience = 0" in error.problem
-    assert "generate.top_k (default: null): Only so many" in error.remedy
+    assert "generate.top_k (default: null): Draw from this many" in error.remedy
     assert "train.patience (default: 3): Stop after" in error.remedy
 
 

@@ -1,4 +1,4 @@
-"""How files become pieces, which notes and pieces are kept, and how they are divided."""
+"""Settings of the corpus: how files become pieces, which notes and pieces are kept, how these are divided."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class IngestConfig(StageConfig):
         64,
         ge=1,
         le=128,
-        description="Buckets that files are dealt into by a hash of their paths; the unit of caching.",
+        description="Buckets that files are dealt into by a hash of their paths; where a file changes, its bucket "
+        "is read again.",
     )
     max_rejected_fraction: float = Field(
         0.75,
@@ -31,13 +32,13 @@ class ParseConfig(StageConfig):
 
     sustain_pedal: Literal["ignore", "extend"] = Field(
         "ignore",
-        description="extend: a note released while the pedal (controller 64) is down sounds until it "
-        "comes up, or until its key is struck again.",
+        description="ignore: a note lasts as long as its key is down; extend: one released while the pedal "
+        "(controller 64) is down sounds until it comes up, or until its key is struck again.",
     )
     repair: bool = Field(
         False,
-        description="Mend broken MIDI files where that invents no note, and say so in `repair`; "
-        "otherwise they are rejected.",
+        description="Repair broken MIDI files where that invents no note, and say so in the column "
+        "`repair`; otherwise they are rejected.",
     )
     file_limit_sec: float = Field(
         60.0,
@@ -51,18 +52,22 @@ class ParseConfig(StageConfig):
 
 
 class SelectConfig(StageConfig):
-    """Which notes of a piece are learnt from, in the order of the fields; drums never are."""
+    """Which notes of a piece are learnt from; settings apply in the order of the fields, and drums never count."""
 
     tracks: Literal["all", "highest_mean_pitch", "most_notes", "named"] = Field(
-        "all", description="Which tracks are kept; named: those whose name is `track_name`."
+        "all",
+        description="Tracks that are kept. highest_mean_pitch, most_notes: one track of each piece; named: "
+        "those whose name is `track_name`.",
     )
     track_name: str = Field(
-        "", description='For tracks="named"; case and outer blanks do not count.'
+        "",
+        description='Name of the tracks that are kept by tracks="named"; case and surrounding blanks do '
+        "not count.",
     )
-    min_pitch: int = Field(0, ge=0, le=127, description="Lower notes are left out; 60 is C4.")
-    max_pitch: int = Field(127, ge=0, le=127, description="Higher notes are left out.")
+    min_pitch: int = Field(0, ge=0, le=127, description="Lowest pitch that is kept; 60 is C4.")
+    max_pitch: int = Field(127, ge=0, le=127, description="Highest pitch that is kept; 60 is C4.")
     min_duration_quarter: float = Field(
-        0.0, ge=0, le=4, description="Shorter notes are left out, in quarter notes."
+        0.0, ge=0, le=4, description="Shortest note that is kept, in quarter notes."
     )
     skyline: bool = Field(
         False,
@@ -101,7 +106,7 @@ class DuplicateConfig(StageConfig):
         gt=0,
         le=1,
         description="Pieces that share at least this part of all their phrases (Jaccard) are "
-        "near-duplicates; 1 switches them off.",
+        "near-duplicates; 1: none are looked for.",
     )
 
 
@@ -109,9 +114,12 @@ class SplitConfig(StageConfig):
     """How pieces are divided before anything is counted or trained."""
 
     valid_fraction: float = Field(
-        0.1, gt=0, lt=0.5, description="Share of pieces for early stopping."
+        0.1, gt=0, lt=0.5, description="Share of the pieces that decide when training stops."
     )
     test_fraction: float = Field(
-        0.1, gt=0, lt=0.5, description="Share of pieces for the reported figures."
+        0.1,
+        gt=0,
+        lt=0.5,
+        description="Share of the pieces that the reported figures are measured on.",
     )
     seed: Seed = Field(0, description="Seed of the shuffle that divides the pieces.")

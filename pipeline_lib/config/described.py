@@ -25,7 +25,7 @@ _TYPES = {
 _FORMS = {
     r"^(prompt|[A-G][#b]? (major|minor))$": "a key such as 'D major' or 'Bb minor', or 'prompt'",
 }
-"""What patterns allow, in words."""
+"""Text that each pattern allows, in words."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,14 @@ class Setting:
     Parameters
     ----------
     name : str
-        Dotted, such as "train.max_epochs".
+        Dotted name, such as "train.max_epochs".
     default : str
-        As it is typed; empty where there is none, or where it is settings itself.
+        Default as it is typed on the command line; empty where there is none, or where it is an object of
+        settings.
     allowed : str
-        Such as "a whole number of at least 1".
+        Values that are allowed, such as "a whole number of at least 1".
     meaning : str
+        What the setting decides.
     """
 
     name: str
@@ -54,7 +56,14 @@ class Setting:
 
 
 def all_settings() -> list[Setting]:
-    """Every setting of an experiment, in the order of its stages."""
+    """List every setting of an experiment, in the order of its stages.
+
+    Examples
+    --------
+    >>> top_p = next(setting for setting in all_settings() if setting.name == "generate.top_p")
+    >>> top_p.default, top_p.allowed
+    ('1.0', 'a number above 0 and at most 1')
+    """
     return [
         describe(name, inner)
         for section, schema in _schema()["properties"].items()
@@ -68,16 +77,16 @@ def _schema() -> Schema:
 
 
 def _settings_in(name: str, schema: Schema) -> list[tuple[str, Schema]]:
-    """The settings of a section by dotted name; `models` and `points` are settings themselves.
+    """Settings of a section by dotted name; `models` and `points` are settings by themselves.
 
-    Of a section of several kinds, those of every kind, each once.
+    A section of several kinds has those of every kind, each once.
     """
     inner = _properties(schema)
     return [(f"{name}.{n}", s) for n, s in inner.items()] if inner else [(name, schema)]
 
 
 def _properties(schema: Schema) -> dict[str, Schema]:
-    """What may stand in an object of settings, by name; ``kind`` says which kinds there are."""
+    """Schemas of what may stand in an object of settings, by name; ``kind`` says which kinds there are."""
     if "oneOf" not in schema:
         return dict(resolved(schema).get("properties", {}))
     kinds = {name: resolved(s) for name, s in zip(kinds_in(schema), schema["oneOf"], strict=True)}
@@ -91,7 +100,7 @@ def _properties(schema: Schema) -> dict[str, Schema]:
 
 
 def describe(name: str, schema: Schema) -> Setting:
-    """The setting of a dotted name and a schema."""
+    """Describe the setting of a dotted name, of which the schema is given."""
     default = _shown(schema["default"]) if "default" in schema else ""
     meaning = schema.get("description", "")
     return Setting(name, "" if "{" in default else default, allowed_by(schema), meaning)
@@ -102,7 +111,7 @@ def _shown(default: Any) -> str:
 
 
 def look_up(loc: tuple[int | str, ...]) -> list[tuple[str, Schema]]:
-    """Dotted names and schemas along a place that pydantic names, which has the kinds of networks in it, too."""
+    """Dotted names and schemas along a location in an error of pydantic's, which includes kinds of networks."""
     name, schema = "", _schema()
     steps = [(name, schema)]
     for part in loc:
@@ -118,7 +127,7 @@ def look_up(loc: tuple[int | str, ...]) -> list[tuple[str, Schema]]:
 
 
 def resolved(schema: Schema) -> Schema:
-    """What a reference refers to; of what may be left out, what it is when given."""
+    """Schema that a reference refers to; of an optional value, the schema that holds when it is given."""
     if "$ref" in schema:
         model: Schema = _schema()["$defs"][schema["$ref"].rpartition("/")[2]]
         return model
@@ -133,7 +142,7 @@ def kinds_in(schema: Schema) -> list[str]:
 
 
 def allowed_by(schema: Schema) -> str:
-    """Such as "a number above 0 and at most 1, or null"."""
+    """Values that a schema allows, in words such as "a number above 0 and at most 1, or null"."""
     if "anyOf" in schema:
         return ", or ".join(allowed_by(s) for s in schema["anyOf"])
     if "oneOf" in schema or "$ref" in schema:
