@@ -29,7 +29,7 @@ TOKEN_SCHEMA = pa.schema(
     ],
     metadata={"schema": "tokens/1"},
 )
-"""The flat array. ``token`` is what was written in the piece, also where the vocabulary does not know it."""
+"""The flat array, one row per token. ``token`` is what the piece has, also where the vocabulary does not know it."""
 
 TOKEN_PIECE_SCHEMA = pa.schema(
     [
@@ -62,8 +62,9 @@ class TokenCorpus:
     table : pyarrow.Table
         The flat array, with `TOKEN_SCHEMA`.
     pieces : pyarrow.Table
-        With `TOKEN_PIECE_SCHEMA`.
+        Where the pieces lie in it, with `TOKEN_PIECE_SCHEMA`.
     vocabulary : Vocabulary
+        The tokens by id.
     """
 
     table: pa.Table
@@ -84,7 +85,7 @@ class TokenCorpus:
         return np.stack([starts, lengths], axis=1)[chosen]
 
     def rows(self, split: Split) -> list[dict[str, Any]]:
-        """The rows of a split's pieces, each in its own key only."""
+        """Rows of `pieces` that belong to a split, each piece in its own key only."""
         return [
             row
             for row in self.pieces.to_pylist()
@@ -94,9 +95,16 @@ class TokenCorpus:
     def excerpt(
         self, row: dict[str, Any], start: int, stop: int, tokeniser: Tokeniser
     ) -> GridNotes:
-        """Notes of tokens ``start`` to ``stop`` of a piece; its first note or rest is token 0.
+        """Decode tokens ``start`` to ``stop`` of a piece to notes, those unknown to the vocabulary included.
 
-        They are the piece's own, known to the vocabulary or not.
+        Parameters
+        ----------
+        row : dict
+            Row of the piece in `pieces`.
+        start, stop : int
+            First token and the one after the last, counted from the piece's first note or rest.
+        tokeniser : Tokeniser
+            What wrote the tokens.
         """
         begin = row["start"] + 1
         end = row["start"] + row["length"] - 1
@@ -110,27 +118,54 @@ class TokenCorpus:
 
 
 def pieces_at(token_ids: NDArray[np.int32], spans: NDArray[np.int64]) -> list[NDArray[np.int32]]:
-    """The tokens of pieces, given by their starts and lengths in the flat array."""
+    """Slice the tokens of pieces out of the flat array, given their starts and lengths, shape (n_pieces, 2)."""
     return [token_ids[start : start + length] for start, length in spans]
 
 
 def encode_piece(notes: PieceNotes, tokeniser: Tokeniser) -> list[str]:
-    """The tokens of one piece's selected notes, all tracks merged; onsets and ends are rounded to the tokeniser's grid."""
+    """Encode the selected notes of one piece as tokens, all tracks merged.
+
+    Parameters
+    ----------
+    notes : PieceNotes
+        The notes that are learnt from.
+    tokeniser : Tokeniser
+        What writes the tokens; onsets and ends are rounded to its grid.
+
+    Examples
+    --------
+    A quarter note that starts a little late, of 480 ticks:
+
+    >>> from pipeline_lib.config.tokens import NoteEventConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> notes = PieceNotes(
+    ...     track=np.array([0]),
+    ...     is_drum=np.array([False]),
+    ...     pitch=np.array([60]),
+    ...     onset_tick=np.array([3]),
+    ...     duration_tick=np.array([480]),
+    ...     ticks_per_quarter=480,
+    ... )
+    >>> encode_piece(notes, make_tokeniser(NoteEventConfig()))
+    ['Pitch_60:1']
+    """
     return tokeniser.encode(quantise_notes(notes, tokeniser.steps_per_quarter))
 
 
 def build_corpus(
     pieces: Sequence[dict[str, Any]], lines: TokenSequences, vocabulary: Vocabulary
 ) -> TokenCorpus:
-    """Wrap, encode and join the pieces.
+    """Build the token corpus: wrap each piece in a start and an end token, encode it, and join all pieces.
 
     Parameters
     ----------
     pieces : sequence of dict
-        One per piece: the columns of `TOKEN_PIECE_SCHEMA` that the piece table has, and ``line``, the name
-        of its line.
+        For each piece the columns of `TOKEN_PIECE_SCHEMA` that the piece table has, and ``line``, the name of
+        its sequence of tokens.
     lines : TokenSequences
+        Sequences of tokens by name.
     vocabulary : Vocabulary
+        The tokens by id.
     """
     texts = [START, END, *lines.texts]
     start, end = np.int32(0), np.int32(1)

@@ -37,8 +37,8 @@ VOCABULARY_SCHEMA = pa.schema(
     ],
     metadata={"schema": "vocabulary/2"},
 )
-"""One row per token, with the fields of its `TokenDescription`; ``count`` is over the train split, and `UNKNOWN`
-counts the tokens that it stands for."""
+"""One row per token, in the order of ids, with the fields of its `TokenDescription`; ``count`` is over the train split,
+and `UNKNOWN` counts the tokens that it stands for."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,20 @@ class Vocabulary:
     Parameters
     ----------
     tokens : tuple of str
-        `SPECIAL_TOKENS` first.
+        All tokens in the order of their ids, `SPECIAL_TOKENS` first.
     described : tuple of TokenDescription
-        One for each token.
+        What each token stands for.
+
+    Examples
+    --------
+    >>> from pipeline_lib.config.tokens import NoteEventConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> tokeniser = make_tokeniser(NoteEventConfig())
+    >>> vocabulary = Vocabulary.of((*SPECIAL_TOKENS, "Pitch_60:1", "Rest:1"), tokeniser)
+    >>> vocabulary.encode(["Rest:1", "Pitch_60:1", "Pitch_61:1"]).tolist()
+    [4, 3, 2]
+    >>> vocabulary.decode([4, 3, 2])
+    ['Rest:1', 'Pitch_60:1', '<unknown>']
     """
 
     tokens: tuple[str, ...]
@@ -66,38 +77,57 @@ class Vocabulary:
 
     @cached_property
     def ids(self) -> dict[str, int]:
-        """Token to id."""
+        """Id of each token."""
         return {token: token_id for token_id, token in enumerate(self.tokens)}
 
     @cached_property
     def features(self) -> TokenFeatures:
-        """What each token stands for, as arrays."""
+        """Features of all tokens, as arrays."""
         return TokenFeatures(self.described)
 
     def encode(self, tokens: Iterable[str]) -> NDArray[np.int32]:
-        """Ids of tokens, shape (n_tokens,); `UNKNOWN_ID` for those not in the vocabulary."""
+        """Look up the ids of tokens, shape (n_tokens,); `UNKNOWN_ID` for those not in the vocabulary."""
         return np.array([self.ids.get(token, UNKNOWN_ID) for token in tokens], dtype=np.int32)
 
     def decode(self, token_ids: Iterable[int]) -> list[str]:
-        """Tokens of ids."""
+        """Look up the tokens of ids."""
         return [self.tokens[token_id] for token_id in token_ids]
 
 
 def build_vocabulary(
     counts: Counter[str], n_pieces: int, min_count: int, tokeniser: Tokeniser
 ) -> tuple[Vocabulary, pa.Table]:
-    """The vocabulary of the train split, and its table with counts.
+    """Build the vocabulary of the train split, and its table with counts.
 
     Parameters
     ----------
     counts : Counter of str
-        Tokens of the train split only, without special tokens.
+        How often each token occurs in the train split, special tokens left out.
     n_pieces : int
-        Pieces that they were counted in; each has a start and an end.
+        Number of pieces that they were counted in; each has a start and an end.
     min_count : int
-        Rarer tokens are left out.
+        Least count of a token that is kept.
     tokeniser : Tokeniser
-        Says what the tokens stand for.
+        What writes the tokens, and says what they stand for.
+
+    Returns
+    -------
+    vocabulary : Vocabulary
+        The special tokens and those kept.
+    table : pyarrow.Table
+        The same with counts, with `VOCABULARY_SCHEMA`.
+
+    Examples
+    --------
+    >>> from pipeline_lib.config.tokens import NoteEventConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> tokeniser = make_tokeniser(NoteEventConfig())
+    >>> counts = Counter({"Pitch_60:1": 5, "Rest:1": 7, "Pitch_61:1": 1})
+    >>> vocabulary, table = build_vocabulary(counts, 2, min_count=2, tokeniser=tokeniser)
+    >>> vocabulary.tokens
+    ('<start>', '<end>', '<unknown>', 'Rest:1', 'Pitch_60:1')
+    >>> table["count"].to_pylist()
+    [2, 2, 1, 7, 5]
     """
     kept = sorted((t for t, n in counts.items() if n >= min_count), key=lambda t: (-counts[t], t))
     n_unknown = counts.total() - sum(counts[t] for t in kept)
@@ -113,7 +143,7 @@ def build_vocabulary(
 
 
 def vocabulary_rows(vocabulary: Vocabulary) -> list[dict[str, Any]]:
-    """Every token and what it stands for, as JSON values; `vocabulary_from_rows` reads them."""
+    """Rows of tokens and what they stand for, as JSON values; `vocabulary_from_rows` reads them."""
     return [
         {"token": token, **described._asdict(), "pitches": list(described.pitches)}
         for token, described in zip(vocabulary.tokens, vocabulary.described, strict=True)
@@ -121,7 +151,7 @@ def vocabulary_rows(vocabulary: Vocabulary) -> list[dict[str, Any]]:
 
 
 def vocabulary_from_rows(rows: Iterable[dict[str, Any]]) -> Vocabulary:
-    """The vocabulary that was saved as rows, of a table or of JSON."""
+    """Read the vocabulary that was saved as rows, of a table or of JSON."""
     rows = list(rows)
     described = [
         TokenDescription(
