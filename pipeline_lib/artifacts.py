@@ -77,7 +77,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where an artifact came from: all that decided its content.
+    """Origin of an artifact: all that decided its content.
 
     Parameters
     ----------

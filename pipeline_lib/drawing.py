@@ -85,6 +85,15 @@ def to_svg(figure: Figure, name: str) -> str:
         The figure to convert.
     name : str
         Prefix of the ids in it, which no other figure of the page has.
+
+    Examples
+    --------
+    >>> with style():
+    ...     figure = Figure(figsize=(2, 1))
+    ...     _ = figure.subplots().plot([0, 1], [3.0, 2.5], color=colour(0))
+    ...     svg = to_svg(figure, "loss")
+    >>> svg[:4], "var(--series-1)" in svg
+    ('<svg', True)
     """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -10,7 +10,7 @@ from pipeline_lib.config.base import Seed, StageConfig
 
 
 class IngestConfig(StageConfig):
-    """How a corpus is divided for reading, and how much of it may be bad."""
+    """Settings of ingestion: how a corpus is divided for reading, and how much of it may be bad."""
 
     n_shards: int = Field(
         64,
@@ -28,7 +28,7 @@ class IngestConfig(StageConfig):
 
 
 class ParseConfig(StageConfig):
-    """How files become note tables."""
+    """Settings of parsing: how files become note tables."""
 
     sustain_pedal: Literal["ignore", "extend"] = Field(
         "ignore",
@@ -52,7 +52,10 @@ class ParseConfig(StageConfig):
 
 
 class SelectConfig(StageConfig):
-    """Which notes of a piece are learnt from; settings apply in the order of the fields, and drums never count."""
+    """Settings of selection: which notes of a piece are learnt from.
+
+    They apply in the order of the fields; drums are never kept.
+    """
 
     tracks: Literal["all", "highest_mean_pitch", "most_notes", "named"] = Field(
         "all",
@@ -99,7 +102,7 @@ class SelectConfig(StageConfig):
 
 
 class DuplicateConfig(StageConfig):
-    """What counts as the same music."""
+    """Settings of duplicates: what counts as the same music."""
 
     min_similarity: float = Field(
         0.25,
@@ -111,7 +114,7 @@ class DuplicateConfig(StageConfig):
 
 
 class SplitConfig(StageConfig):
-    """How pieces are divided before anything is counted or trained."""
+    """Settings of the splits: how pieces are divided before anything is counted or trained."""
 
     valid_fraction: float = Field(
         0.1, gt=0, lt=0.5, description="Share of the pieces that decide when training stops."

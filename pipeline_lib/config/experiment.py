@@ -41,7 +41,7 @@ class PointConfig(StageConfig):
 
 
 class EvaluateConfig(StageConfig):
-    """How generated music is measured."""
+    """Settings of evaluation: how generated music is measured."""
 
     leap_threshold_semitones: int = Field(
         2, ge=1, le=24, description="An interval larger than this many semitones is a leap."

@@ -10,7 +10,7 @@ from pipeline_lib.config.base import StageConfig
 
 
 class _NetworkConfig(StageConfig):
-    """What all networks have in common: tokens go in as vectors, scores of the next token come out."""
+    """Settings that all networks share: tokens go in as vectors, scores of the next token come out."""
 
     token_input: Literal["embedding", "factored", "one_hot"] = Field(
         "embedding",

@@ -10,11 +10,11 @@ from pydantic import Field, model_validator
 from pipeline_lib.config.base import Seed, StageConfig, Temperature
 
 RANDOM_PROMPT, WINDOW_PROMPT, NO_PROMPT = "random", "window", "none"
-"""Prompts that are asked for by name: a file of such a name is ``./none``."""
+"""Names of the prompts that are no file; a file of such a name is written ``./none``."""
 
 
 class PromptConfig(StageConfig):
-    """What generation continues."""
+    """Settings of prompts: what generation continues."""
 
     source: str = Field(
         RANDOM_PROMPT,
@@ -47,7 +47,7 @@ class PromptConfig(StageConfig):
 
 
 class _DrawingSettings(StageConfig):
-    """How tokens are drawn at any temperature."""
+    """Settings of drawing tokens, at any temperature."""
 
     repetition_penalty: float = Field(
         1.0,
@@ -76,7 +76,7 @@ class _DrawingSettings(StageConfig):
 
 
 class SamplingConfig(_DrawingSettings):
-    """How the next token is drawn from a model's scores; `models.sampling.logit_filters` says in which order."""
+    """Settings of drawing one token from a model's scores; `models.sampling.logit_filters` says in which order."""
 
     temperature: Temperature = Field(
         1.0,
@@ -143,7 +143,7 @@ class ComposeConfig(SamplingConfig, _CompositionSettings):
 
 
 class GenerateConfig(_CompositionSettings):
-    """How new music is sampled: the same prompts are continued at each temperature."""
+    """Settings of generation: the same prompts are continued at each temperature."""
 
     temperatures: tuple[Temperature, ...] = Field(
         (1.0,),

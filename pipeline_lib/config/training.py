@@ -11,7 +11,7 @@ from pipeline_lib.config.networks import NetworkConfig
 
 
 class BaselineConfig(StageConfig):
-    """Models that networks are compared with: n-grams, and any model mixed with a memory of the piece."""
+    """Settings of the baselines: of n-gram models, and of the memory of the piece that any model can be mixed with."""
 
     max_order: int = Field(
         8,
@@ -28,7 +28,7 @@ class BaselineConfig(StageConfig):
 
 
 class CheckpointConfig(StageConfig):
-    """How often an unfinished training is saved; that decides what a stop costs, not what comes out."""
+    """Settings of checkpoints, which decide what it costs to stop a training, not what comes out."""
 
     every_n_steps: int = Field(
         500, ge=1, description="Updates between two checkpoints that a stopped run resumes from."
@@ -39,7 +39,7 @@ class CheckpointConfig(StageConfig):
 
 
 class TelemetryConfig(StageConfig):
-    """Where else a training can be watched; that changes no result."""
+    """Settings of telemetry: where else a training can be watched. They change no result."""
 
     tensorboard: bool = Field(False, description="Write events for TensorBoard.")
     mlflow: bool = Field(False, description="Record runs with MLflow, in a SQLite file.")
@@ -129,7 +129,7 @@ class _TrainingSettings(StageConfig):
 
 
 class TrainConfig(_TrainingSettings):
-    """How networks are trained."""
+    """Settings of training, for all runs of an experiment."""
 
     learning_rates: tuple[LearningRate, ...] = Field(
         (4e-3,), min_length=1, description="Learning rates at the start; one run for each."

@@ -1,4 +1,4 @@
-"""Which key a piece is in, estimated from its notes.
+"""Keys: which one a piece is in, estimated from its notes.
 
 The algorithm of Krumhansl and Schmuckler: how long each pitch class sounds is correlated with how well
 listeners found each pitch class to fit a key. Source of algorithm and profiles: Krumhansl, "Cognitive
@@ -21,7 +21,7 @@ from pipeline_lib.notes.piece import key_name
 _MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 _EQUAL_WITHIN = 1e-9
-"""Fits that differ by less than this share of a piece's length are equal: no sum's rounding decides."""
+"""Difference below which fits count as equal, as a share of a piece's length: no sum's rounding decides."""
 
 _PITCH_CLASSES = 12
 _FIFTH = 7

@@ -32,7 +32,7 @@ _Pieces = Sequence[UnsortedPiece | ParsedPiece | RejectedFile]
 
 
 def read_pieces(data: bytes, suffix: str, config: ParseConfig) -> tuple[ParsedPiece, ...]:
-    """Read a music file of any supported format: MIDI, ABC, kern or MusicXML.
+    r"""Read a music file of any supported format: MIDI, ABC, kern or MusicXML.
 
     Parameters
     ----------
@@ -52,6 +52,13 @@ def read_pieces(data: bytes, suffix: str, config: ParseConfig) -> tuple[ParsedPi
     ------
     RejectedFile
         The file, or one of its pieces, cannot be read; says why.
+
+    Examples
+    --------
+    >>> from pipeline_lib.config import ParseConfig
+    >>> (piece,) = read_pieces(b"X:1\nL:1/4\nK:C\nC D E2 |]\n", ".abc", ParseConfig())
+    >>> piece.pitch.tolist(), piece.duration_quarter
+    ([60, 62, 64], 4.0)
     """
     pieces = _read(data, suffix, config)
     for piece in pieces:

@@ -58,7 +58,7 @@ class RejectedFile(Exception):  # noqa: N818 - not an error: it becomes a row of
 
 
 class TrackInfo(NamedTuple):
-    """What a piece says about one of its tracks.
+    """One track of a piece, as the file describes it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which notes of a piece are learnt from.
+"""Selection: which notes of a piece are learnt from.
 
 `select_notes` applies the settings of `pipeline_lib.config.SelectConfig` in this order: drums dropped, tracks
 chosen, pitches outside the range dropped, short notes dropped, skyline, limits of length, transposition. The

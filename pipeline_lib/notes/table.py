@@ -49,7 +49,7 @@ NOTE_PARQUET_OPTIONS: dict[str, Any] = {
     **_ONSETS_AS_DELTAS,
     **_STATISTICS_OF_PIECES,
 }
-"""How note tables are written: half the bytes of Parquet's defaults, since onsets only grow in a piece."""
+"""Options that note tables are written with: half the bytes of Parquet's defaults, since onsets only grow in a piece."""
 
 TRACK_SCHEMA = pa.schema(
     [
@@ -85,7 +85,7 @@ CHANGE_PARQUET_OPTIONS: dict[str, Any] = {
     **_ONSETS_AS_DELTAS,
     **_STATISTICS_OF_PIECES,
 }
-"""How tables of changes are written."""
+"""Options that tables of changes are written with."""
 
 SHARD_PIECE_SCHEMA = pa.schema(
     [
@@ -176,7 +176,7 @@ first of a group has none. ``split`` and ``duplicate_group`` are null for reject
 
 
 class Status(StrEnum):
-    """Outcome of reading a file."""
+    """Outcome for a file or piece of the corpus."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"

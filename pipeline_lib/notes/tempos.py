@@ -17,7 +17,7 @@ SECONDS_PER_MINUTE = 60.0
 
 @dataclass(frozen=True, eq=False)
 class TempoChanges:
-    """Where the tempo changes, and to what; made by `tempo_changes`.
+    """Changes of the tempo of a piece; made by `tempo_changes`.
 
     Parameters
     ----------

@@ -44,11 +44,12 @@ _FONT = "TimGM6mb.sf2"
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """How a sound was made.
+    """Record of how a sound was made.
 
     Parameters
     ----------
     backend : {"fluidsynth", "sine"}
+        What made the sound.
     font : str or None
         File name of the SoundFont that was played; None for sine waves.
     duration_sec : float

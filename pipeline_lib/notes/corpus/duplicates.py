@@ -302,14 +302,14 @@ def _melodies(notes: PieceNotes) -> tuple[IntArray, IntArray, IntArray]:
 
 
 def _ratio_class(ioi_tick: IntArray, next_ioi_tick: IntArray) -> IntArray:
-    """How a time compares with the next: 0 (the next is much shorter) to 4 (much longer)."""
+    """Ratio class of each inter-onset interval and the next: 0 (the next is much shorter) to 4 (much longer)."""
     longer = 5 * next_ioi_tick >= np.multiply.outer((7, 14), ioi_tick)
     shorter = 5 * ioi_tick >= np.multiply.outer((7, 14), next_ioi_tick)
     return 2 + longer.sum(axis=0) - shorter.sum(axis=0)
 
 
 def _mixed(numbers: IntArray) -> NDArray[np.uint64]:
-    """Numbers made to look random (the finaliser of SplitMix64): phrases differ in few of their bits."""
+    """Mix the bits of numbers (by the finaliser of SplitMix64), since phrases differ in few of them."""
     mixed = numbers.astype(np.uint64)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
@@ -317,7 +317,7 @@ def _mixed(numbers: IntArray) -> NDArray[np.uint64]:
 
 
 def _bands(min_similarity: float) -> tuple[int, int]:
-    """Number and width of the bands: the widest, for they are the most selective, that find enough."""
+    """Number and width of the bands: the widest, and so the most selective, that find `_MIN_RECALL` of the pairs."""
     for width in range(SKETCH_SIZE, 1, -1):
         n_bands = SKETCH_SIZE // width
         if 1 - (1 - min_similarity**width) ** n_bands >= _MIN_RECALL:

@@ -1,4 +1,4 @@
-"""From a folder to a `CorpusSnapshot`: every music file in it, hashed, or with the reason why not.
+"""Scans of a folder: a `CorpusSnapshot` of every music file in it, hashed or with the reason why not.
 
 What was hashed once is not read again: an index remembers each file's size, times and inode beside its
 checksum, as version control systems do. An entry counts only if all of them are as they were. A file that

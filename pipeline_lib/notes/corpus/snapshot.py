@@ -134,7 +134,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class CorpusSnapshot:
-    """What a corpus folder held when it was scanned.
+    """Files that a corpus folder held when it was scanned.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class CorpusSnapshot:
         return hashlib.sha256(json.dumps(self.cache_value()).encode()).hexdigest()
 
     def buckets(self, n_shards: int) -> tuple[Bucket, ...]:
-        """The readable files dealt into at most `n_shards` buckets; empty buckets are left out."""
+        """Deal the readable files into at most `n_shards` buckets; empty buckets are left out."""
         dealt: dict[int, list[SourceFile]] = {}
         for file in self.files:
             if file.sha256 is not None:
@@ -198,7 +198,7 @@ def file_suffix(path: str) -> str:
 
 
 def snapshot_table(snapshot: CorpusSnapshot) -> pa.Table:
-    """The snapshot's files as a table with `SNAPSHOT_SCHEMA`."""
+    """Make a table of a snapshot's files, with `SNAPSHOT_SCHEMA`."""
     columns = {
         field.name: [getattr(f, field.name) for f in snapshot.files] for field in SNAPSHOT_SCHEMA
     }

@@ -262,9 +262,9 @@ def _check_length(track: bytes) -> None:
 
 
 def _ticks_of_long_deltas(track: bytes) -> int:
-    """Upper bound on the ticks of all deltas of four bytes together, and of all that looks like one.
+    """Upper bound on the ticks of all deltas of four bytes together, in which bytes that look like one count, too.
 
-    Tempo events often do: their last bytes, before a delta of two or three bytes. Those do not count.
+    Not so the last bytes of tempo events, which often do before a delta of two or three bytes.
     """
     byte = np.frombuffer(bytes(5) + track, np.uint8)
     is_high = byte >= 0x80

@@ -205,7 +205,7 @@ def _read_sequence(
 
 
 class _Parsed(NamedTuple):
-    """What symusic makes of some MIDI tracks; the notes of its parts stand one after another."""
+    """Result of parsing some MIDI tracks with symusic; the notes of its parts stand one after another."""
 
     score: Any
     parts: list[Any]

@@ -1,4 +1,4 @@
-"""What symusic has read, as packed bytes, to be unpacked for many pieces at once.
+"""Packed pieces: what symusic has read, as bytes that are unpacked for many pieces at once.
 
 Most files are short, and an array that holds a hundred numbers costs as much to make as one that holds ten
 thousand. symusic's own ``numpy()`` makes one for each column of each list. Here a list is taken as bytes: the
