@@ -1,4 +1,4 @@
-"""How notes become tokens, one kind of settings for each tokeniser, and how tokens become windows."""
+"""Settings of tokens and windows: one kind for each tokeniser, and where training windows may start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline_lib.config.base import SeqLength, StageConfig
 
 
 class _TokenConfig(StageConfig):
-    """What all tokenisers have in common: a grid, and what is made of their tokens."""
+    """Settings that all tokenisers share: a grid, and what is made of their tokens."""
 
     steps_per_quarter: int = Field(
         24,
@@ -32,7 +32,7 @@ class _TokenConfig(StageConfig):
 
     @property
     def tokeniser(self) -> Self:
-        """Only what decides the tokens of a piece: what is made of them later is at its defaults."""
+        """Settings that decide the tokens of a piece; those of what is made of them later are at their defaults."""
         later = {name: type(self).model_fields[name].default for name in ("augment", "min_count")}
         return self.model_copy(update=later)
 
@@ -50,7 +50,7 @@ class PitchDurationConfig(_TokenConfig):
 
 
 def _kind(value: Any) -> str:
-    """The kind of a tokeniser; note_event where it is not stated."""
+    """Kind of a tokeniser, given as a model or as a mapping; note_event where it is not stated."""
     if isinstance(value, dict):
         return str(value.get("kind", "note_event"))
     return str(getattr(value, "kind", "note_event"))
@@ -64,13 +64,13 @@ TokenConfig = Annotated[
 
 
 def token_config(values: dict[str, Any]) -> TokenConfig:
-    """The settings that were saved as JSON values."""
+    """Read the settings that were saved as JSON values."""
     config: TokenConfig = TypeAdapter(TokenConfig).validate_python(values)
     return config
 
 
 class WindowConfig(StageConfig):
-    """Where training windows may start."""
+    """Settings of windows: where training windows may start."""
 
     seq_lengths: tuple[SeqLength, ...] = Field(
         (25, 50, 100), min_length=1, description="Input tokens per window; one run for each."

@@ -136,7 +136,7 @@ def encode_piece(notes: PieceNotes, tokeniser: Tokeniser) -> list[str]:
     --------
     A quarter note that starts a little late, of 480 ticks:
 
-    >>> from pipeline_lib.config.tokens import NoteEventConfig
+    >>> from pipeline_lib.config import NoteEventConfig
     >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
     >>> notes = PieceNotes(
     ...     track=np.array([0]),

@@ -75,7 +75,7 @@ def nearest_tokens(
     --------
     Twice the duration is nearer than a semitone:
 
-    >>> from pipeline_lib.config.tokens import NoteEventConfig
+    >>> from pipeline_lib.config import NoteEventConfig
     >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
     >>> tokeniser = make_tokeniser(NoteEventConfig())
     >>> known = Vocabulary.of((*SPECIAL_TOKENS, "Pitch_61:1", "Pitch_60:2", "Rest:1"), tokeniser)

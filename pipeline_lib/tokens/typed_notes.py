@@ -55,7 +55,7 @@ def parse_typed_notes(text: str, tokeniser: Tokeniser) -> list[str]:
 
     Examples
     --------
-    >>> from pipeline_lib.config.tokens import NoteEventConfig
+    >>> from pipeline_lib.config import NoteEventConfig
     >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
     >>> parse_typed_notes("C4:1 R:0.5 C4+E4:3/2", make_tokeniser(NoteEventConfig()))
     ['Pitch_60:1', 'Rest:1/2', 'Chord_60.64:3/2']
@@ -87,7 +87,7 @@ def typed_note(token: str, tokeniser: Tokeniser) -> str:
 
     Examples
     --------
-    >>> from pipeline_lib.config.tokens import NoteEventConfig
+    >>> from pipeline_lib.config import NoteEventConfig
     >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
     >>> typed_note("Chord_60.64.67:1/2", make_tokeniser(NoteEventConfig()))
     'C4+E4+G4:1/2'

@@ -54,7 +54,7 @@ class Vocabulary:
 
     Examples
     --------
-    >>> from pipeline_lib.config.tokens import NoteEventConfig
+    >>> from pipeline_lib.config import NoteEventConfig
     >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
     >>> tokeniser = make_tokeniser(NoteEventConfig())
     >>> vocabulary = Vocabulary.of((*SPECIAL_TOKENS, "Pitch_60:1", "Rest:1"), tokeniser)
@@ -69,7 +69,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, tokens: Sequence[str], tokeniser: Tokeniser) -> Vocabulary:
-        """The vocabulary of some tokens, which their tokeniser describes."""
+        """Make the vocabulary of some tokens, which their tokeniser describes."""
         return cls(tuple(tokens), tuple(describe_tokens(tokens, tokeniser)))
 
     def __len__(self) -> int:
@@ -119,7 +119,7 @@ def build_vocabulary(
 
     Examples
     --------
-    >>> from pipeline_lib.config.tokens import NoteEventConfig
+    >>> from pipeline_lib.config import NoteEventConfig
     >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
     >>> tokeniser = make_tokeniser(NoteEventConfig())
     >>> counts = Counter({"Pitch_60:1": 5, "Rest:1": 7, "Pitch_61:1": 1})
