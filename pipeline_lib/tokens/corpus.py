@@ -166,6 +166,34 @@ def build_corpus(
         Sequences of tokens by name.
     vocabulary : Vocabulary
         The tokens by id.
+
+    Examples
+    --------
+    A corpus of one piece, whose second token the vocabulary does not know:
+
+    >>> from pipeline_lib.config import NoteEventConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS
+    >>> tokeniser = make_tokeniser(NoteEventConfig())
+    >>> vocabulary = Vocabulary.of((*SPECIAL_TOKENS, "Pitch_60:1"), tokeniser)
+    >>> sequences = TokenSequences()
+    >>> sequences.add("reel", ["Pitch_60:1", "Pitch_62:1"])
+    >>> piece = {
+    ...     "piece_id": "reel",
+    ...     "line": "reel",
+    ...     "split": "train",
+    ...     "time_signature": "4/4",
+    ...     "tempo_qpm": 120.0,
+    ...     "key_signature": None,
+    ...     "augmented_semitones": 0,
+    ... }
+    >>> corpus = build_corpus([piece], sequences, vocabulary)
+    >>> corpus.token_ids.tolist(), vocabulary.decode(corpus.token_ids)
+    ([0, 3, 2, 1], ['<start>', 'Pitch_60:1', '<unknown>', '<end>'])
+    >>> corpus.spans(Split.TRAIN).tolist()
+    [[0, 4]]
+    >>> corpus.excerpt(piece | {"start": 0, "length": 4}, 0, 2, tokeniser).pitch.tolist()
+    [60, 62]
     """
     texts = [START, END, *lines.texts]
     start, end = np.int32(0), np.int32(1)
