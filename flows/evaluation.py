@@ -230,7 +230,7 @@ def _against(music: _Music, other: _Music) -> Evaluation:
         measured,
         mmd_squared=_known(apart.mmd_squared),
         mmd_p=_known(apart.p),
-        copy_rate=_known(mean(novelty.judged_rate)),
+        copy_rate=_known(mean(novelty.copy_rate)),
         matches=_longest(novelty),
     )
 

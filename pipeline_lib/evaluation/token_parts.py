@@ -1,4 +1,4 @@
-"""What tokens are made of: how many notes they hold, and what sounds apart from how long it sounds.
+"""Parts of tokens: the number of notes that each holds, and its pitch apart from its duration.
 
 By the chain rule a token's surprise is that of its pitch plus that of its duration once the pitch is known:
 
@@ -26,11 +26,11 @@ class TokenParts:
     Parameters
     ----------
     n_notes : int16 array, shape (vocab_size,)
-        Pitches of each token: of a chord all, of a rest and of special tokens none.
+        Number of notes of each token: every pitch of a chord is one; a rest or a special token has none.
     by_pitch : int64 array, shape (vocab_size,)
-        All token ids, those of one pitch next to each other.
+        All token ids, sorted so that those of one pitch are next to each other.
     first, n_durations : int64 arrays, shape (vocab_size,)
-        For each token, where in `by_pitch` those of its pitch begin, and how many there are.
+        For each token, the place in `by_pitch` at which the tokens of its pitch begin, and how many they are.
     """
 
     n_notes: NDArray[np.int16]
@@ -53,14 +53,14 @@ class TokenParts:
     def pitch_log_probabilities(
         self, log_p: NDArray[np.float64], token_ids: NDArray[np.int32]
     ) -> NDArray[np.float64]:
-        """How likely each token's pitch was, in whatever duration.
+        """Log-probability of each token's pitch, summed over all durations.
 
         Parameters
         ----------
         log_p : float64 array, shape (n, vocab_size)
             Natural logarithms of the distributions.
         token_ids : int32 array, shape (n,)
-            The token to look at in each row.
+            The token of each row.
 
         Returns
         -------

@@ -232,9 +232,9 @@ def test_copy_rates_of_held_out_nottingham_melodies():
     )
     novelty = measure_novelty(test, train)
     assert len(test.names) == 119
-    assert np.mean(novelty.judged_rate) == pytest.approx(0.090, abs=5e-4)
-    assert np.median(novelty.judged_rate) == pytest.approx(0.024, abs=5e-4)
-    assert np.quantile(novelty.judged_rate, 0.95) == pytest.approx(0.57, abs=5e-3)
+    assert np.mean(novelty.copy_rate) == pytest.approx(0.090, abs=5e-4)
+    assert np.median(novelty.copy_rate) == pytest.approx(0.024, abs=5e-4)
+    assert np.quantile(novelty.copy_rate, 0.95) == pytest.approx(0.57, abs=5e-3)
     of_16 = novelty.copy_rates[:, NGRAM_LENGTHS.index(16)]
     assert np.mean(of_16) == pytest.approx(0.031, abs=5e-4)
     # 5 % of the test tunes share a run of at least 32 notes with train.

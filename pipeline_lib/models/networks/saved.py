@@ -24,7 +24,7 @@ DESCRIPTION_NAME = "run.json"
 
 
 def describe_network(network: Network, config: RunConfig, vocabulary: Vocabulary) -> dict[str, Any]:
-    """What `load_network` needs to know, as JSON values."""
+    """Describe a network as JSON values: all that `load_network` needs beside the weights."""
     return {
         "name": config.name,
         "config": config.model_dump(mode="json"),
@@ -39,7 +39,14 @@ def load_network(folder: Path) -> tuple[Network, RunConfig]:
     Parameters
     ----------
     folder : Path
-        Holds `DESCRIPTION_NAME` and `WEIGHTS_NAME`.
+        A folder that holds `DESCRIPTION_NAME` and `WEIGHTS_NAME`.
+
+    Returns
+    -------
+    network : Network
+        With its trained weights, in float32 and on one device.
+    config : RunConfig
+        The settings that it was trained with.
     """
     described = json.loads((folder / DESCRIPTION_NAME).read_text(encoding="utf-8"))
     config = RunConfig.model_validate_json(json.dumps(described["config"]))
@@ -51,13 +58,13 @@ def load_network(folder: Path) -> tuple[Network, RunConfig]:
 
 
 def save_weights(network: Network, path: Path) -> None:
-    """Write all weights as ``.npz``, one array per variable: the same bytes for the same weights."""
+    """Write all weights to an ``.npz`` file, one array per variable: the same bytes for the same weights."""
     arrays: dict[str, Any] = {v.path: to_numpy(v.value) for v in network.weights}
     np.savez(path, **arrays)
 
 
 def load_weights(network: Network, path: Path) -> None:
-    """Set all weights from `save_weights`.
+    """Set all weights from a file that `save_weights` wrote.
 
     Raises
     ------

@@ -15,25 +15,25 @@ from pipeline_lib.tokens.features import TokenFeatures
 
 
 class TokenEmbedding(Protocol):
-    """A layer from token ids to vectors."""
+    """A layer that maps token ids to vectors."""
 
     input_dim: int
-    """Tokens."""
+    """Number of tokens."""
     output_dim: int
-    """Width of their vectors."""
+    """Width of the tokens' vectors."""
 
     @property
     def embeddings(self) -> Any:
         """The vectors of all tokens, shape (input_dim, output_dim)."""
 
     def __call__(self, token_ids: Any) -> Any:
-        """(...) -> (..., output_dim)."""
+        """Look up the vectors of tokens: (...) -> (..., output_dim)."""
 
 
 class FactoredEmbedding(layers.Layer):
-    """A token's vector is the sum of its pitch's, its duration's, and one of its own that starts at zero.
+    """Embedding in which a token's vector is the sum of its pitch's, its duration's and its own.
 
-    So what is learnt of a pitch holds for all its durations, and the other way round; rare tokens gain most.
+    The token's own vector starts at zero. What is learnt of a pitch holds for all its durations, and the other way round; rare tokens gain most.
 
     Parameters
     ----------
@@ -58,20 +58,20 @@ class FactoredEmbedding(layers.Layer):
         return self.own(ids) + of_parts
 
     def call(self, token_ids: Any) -> Any:
-        """(...) -> (..., width)."""
+        """Look up the vectors of tokens: (...) -> (..., width)."""
         return ops.take(self.embeddings, token_ids, axis=0)
 
 
 class TiedOutput(layers.Layer):
-    """Scores are products with the embeddings of the tokens (Press and Wolf 2017), plus a bias each.
+    """Output layer that shares the input's embedding: scores are products with it (Press and Wolf 2017), plus a bias.
 
     Parameters
     ----------
     make : LayerMaker
     embedding : TokenEmbedding
-        The one that the network reads through.
+        The network's embedding of its input.
     width : int
-        Of what is read; where the embedding has another one, a dense layer comes between.
+        Width of this layer's input; where the embedding has another one, a dense layer comes between.
     """
 
     def __init__(self, make: LayerMaker, embedding: TokenEmbedding, width: int) -> None:
@@ -82,14 +82,14 @@ class TiedOutput(layers.Layer):
         self.bias = self.add_weight(shape=(embedding.input_dim,), initializer="zeros", name="bias")
 
     def call(self, x: Any) -> Any:
-        """(..., width) -> (..., vocab_size)."""
+        """Score all tokens: (..., width) -> (..., vocab_size)."""
         x = x if self.fit is None else self.fit(x)
         vectors = ops.cast(self.embedding.embeddings, self.compute_dtype)
         return ops.matmul(x, ops.transpose(vectors)) + ops.cast(self.bias, self.compute_dtype)
 
 
 class PitchDurationOutput(layers.Layer):
-    """A token's score is that of its pitch plus that of its duration, plus a bias.
+    """Output layer in which a token's score is that of its pitch plus that of its duration, plus a bias.
 
     What is learnt of a pitch holds for all its durations, and the other way round. Rests, chords and special
     tokens count as pitches of their own.
@@ -109,7 +109,7 @@ class PitchDurationOutput(layers.Layer):
         self.bias = self.add_weight(shape=shape, initializer="zeros", name="bias")
 
     def call(self, x: Any) -> Any:
-        """(..., width) -> (..., vocab_size)."""
+        """Score all tokens: (..., width) -> (..., vocab_size)."""
         pitch = ops.take(self.pitch(x), self._pitch_of, axis=-1)
         duration = ops.take(self.duration(x), self._duration_of, axis=-1)
         return pitch + duration + ops.cast(self.bias, self.compute_dtype)
