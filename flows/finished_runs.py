@@ -12,8 +12,8 @@ from flows.journal import TRAIN_LABEL, Journal, require_journal
 from pipeline_lib.artifacts import Artifact, ArtifactStore, read_manifest
 from pipeline_lib.config import RunConfig, SelectConfig, TokenConfig
 from pipeline_lib.errors import ArtifactError
+from pipeline_lib.stores.tokens import read_tokens
 from pipeline_lib.tokens.corpus import TokenCorpus
-from tasks.encode import load_corpus
 
 LATEST = "latest"
 
@@ -27,8 +27,9 @@ class FinishedRun:
     Parameters
     ----------
     name : str
-    folder : Path
-        Of its weights.
+    store : ArtifactStore
+    artifact : Artifact
+        The run's own, in this store.
     corpus : TokenCorpus
     tokens : TokenConfig
     selection : SelectConfig
@@ -36,7 +37,8 @@ class FinishedRun:
     """
 
     name: str
-    folder: Path
+    store: ArtifactStore
+    artifact: Artifact
     corpus: TokenCorpus
     tokens: TokenConfig
     selection: SelectConfig
@@ -70,14 +72,16 @@ def find_run(run: str, artifacts: Path) -> FinishedRun:
             remedy="name a folder under runs/, or a run by its name",
         )
     tokens = _parent(manifest, "tokens")
-    store.verify(Artifact(**manifest["artifact"]))
+    artifact = Artifact(**manifest["artifact"])
+    store.verify(artifact)
     store.verify(tokens)
     of_tokens = store.manifest(tokens)
     of_lines = store.manifest(_parent(of_tokens, "lines"))
     return FinishedRun(
         RunConfig.model_validate(_parameters(manifest)["config"]).name,
-        folder,
-        load_corpus(store, tokens),
+        store,
+        artifact,
+        read_tokens(store, tokens),
         TokenConfig.model_validate(_parameters(of_tokens)["config"]),
         SelectConfig.model_validate(_parameters(of_lines)["selection"]),
     )

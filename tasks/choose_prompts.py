@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import PromptConfig
+from pipeline_lib.stores.tokens import read_tokens, write_prompts
 from pipeline_lib.tokens.prompt_sources import Given, choose
-from pipeline_lib.tokens.prompts import prompt_table
-from tasks.encode import load_corpus
 from tasks.stages import stage
 
 
@@ -15,5 +14,5 @@ def choose_prompts(
     draft: Draft, tokens: Artifact, given: Given | None, n_prompts: int, config: PromptConfig
 ) -> None:
     """Write ``prompts.parquet``: one row per sample; the same prompt in all where one is given."""
-    corpus = load_corpus(draft.store, tokens)
-    draft.write_table("prompts.parquet", prompt_table(choose(config, given, corpus, n_prompts)))
+    corpus = read_tokens(draft.store, tokens)
+    write_prompts(draft, choose(config, given, corpus, n_prompts))

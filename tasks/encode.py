@@ -7,13 +7,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
+from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import TokenConfig
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus
+from pipeline_lib.stores.pieces import read_pieces
+from pipeline_lib.stores.tokens import read_lines, write_tokens
+from pipeline_lib.tokens.corpus import build_corpus
 from pipeline_lib.tokens.sequences import TokenSequences
-from pipeline_lib.tokens.vocabulary import build_vocabulary, vocabulary_from_table
-from tasks.catalogue import PIECES_NAME
+from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tasks.progress import report
 from tasks.stages import stage
 
@@ -32,29 +33,18 @@ _COLUMNS = (
 @stage(kind="tokens", schema_version=2)
 def encode(draft: Draft, pieces: Artifact, tokenised: list[Artifact], config: TokenConfig) -> None:
     """Write ``vocabulary.parquet``, ``tokens.parquet`` (the flat array) and ``pieces.parquet``."""
-    rows = _used_pieces(draft.store.read_table(pieces, PIECES_NAME, columns=list(_COLUMNS)))
+    rows = _used_pieces(read_pieces(draft.store, pieces, _COLUMNS))
     wanted = {row["piece_id"] for row in rows}
     lines = TokenSequences()
     for n, shard in enumerate(tokenised):
-        lines.add_table(draft.store.read_table(shard, "tokens.parquet"), wanted)
+        lines.add_table(read_lines(draft.store, shard), wanted)
         report("encode", n + 1, len(tokenised))
     if config.augment == "12_keys":
         rows += in_other_keys(rows, lines)
     train = [row["line"] for row in rows if row["split"] == Split.TRAIN]
     vocabulary, table = build_vocabulary(lines.count(train), len(train), config.min_count)
     corpus = build_corpus(rows, lines, vocabulary)
-    draft.write_table("vocabulary.parquet", table)
-    draft.write_table("tokens.parquet", corpus.table)
-    draft.write_table("pieces.parquet", corpus.pieces)
-
-
-def load_corpus(store: ArtifactStore, tokens: Artifact) -> TokenCorpus:
-    """The token corpus that `encode` wrote."""
-    return TokenCorpus(
-        table=store.read_table(tokens, "tokens.parquet"),
-        pieces=store.read_table(tokens, "pieces.parquet"),
-        vocabulary=vocabulary_from_table(store.read_table(tokens, "vocabulary.parquet")),
-    )
+    write_tokens(draft, corpus, counted=table)
 
 
 def _used_pieces(table: pa.Table) -> list[dict[str, Any]]:

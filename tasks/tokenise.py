@@ -6,10 +6,10 @@ from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import SelectConfig
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.selection import select_notes
+from pipeline_lib.stores.notes import read_shard_notes
+from pipeline_lib.stores.tokens import write_lines
 from pipeline_lib.tokens.corpus import encode_piece
-from pipeline_lib.tokens.sequences import sequence_table
-from pipeline_lib.workers import Mark, run_isolated
-from tasks.select import NO_LIMITS, pieces_of_shard
+from pipeline_lib.workers import NO_LIMITS, Mark, run_isolated
 from tasks.stages import stage
 
 
@@ -36,7 +36,7 @@ def _tokenise(
     max_duration_quarter: int,
 ) -> None:
     lines: list[tuple[str, list[str]]] = []
-    for n, (piece_id, notes, names) in enumerate(pieces_of_shard(draft.store, shard)):
+    for n, (piece_id, notes, names) in enumerate(read_shard_notes(draft.store, shard)):
         mark(n)
         try:
             selected = select_notes(notes, names, selection)
@@ -44,4 +44,4 @@ def _tokenise(
             continue  # `select` has told why
         tokens = encode_piece(selected.notes, steps_per_quarter, max_duration_quarter)
         lines.append((piece_id, tokens))
-    draft.write_table("tokens.parquet", sequence_table(lines))
+    write_lines(draft, lines)

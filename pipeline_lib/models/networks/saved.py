@@ -8,7 +8,7 @@ on one goes on with another.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,9 @@ from pipeline_lib.errors import ArtifactError
 from pipeline_lib.models.networks.architectures import Network
 from pipeline_lib.models.training.checkpoints import to_numpy
 
-WEIGHTS_NAME = "weights.npz"
-DESCRIPTION_NAME = "run.json"
-
 
 def describe_network(network: Network, config: RunConfig, tokens: Sequence[str]) -> dict[str, Any]:
-    """What `load_network` needs to know, as JSON values."""
+    """What `rebuild_network` needs to know, as JSON values."""
     return {
         "name": config.name,
         "config": config.model_dump(mode="json"),
@@ -33,20 +30,21 @@ def describe_network(network: Network, config: RunConfig, tokens: Sequence[str])
     }
 
 
-def load_network(folder: Path) -> tuple[Network, RunConfig]:
-    """Rebuild a trained network from its run's folder.
+def rebuild_network(described: Mapping[str, Any], weights: Path) -> tuple[Network, RunConfig]:
+    """A trained network, from what was saved of it.
 
     Parameters
     ----------
-    folder : Path
-        Holds `DESCRIPTION_NAME` and `WEIGHTS_NAME`.
+    described : mapping
+        From `describe_network`.
+    weights : Path
+        From `save_weights`.
     """
-    described = json.loads((folder / DESCRIPTION_NAME).read_text(encoding="utf-8"))
     config = RunConfig.model_validate_json(json.dumps(described["config"]))
     # Reading needs neither several devices nor half precision.
     config = config.model_copy(update={"n_devices": 1, "precision": "float32"})
     network = Network(config, described["tokens"])
-    load_weights(network, folder / WEIGHTS_NAME)
+    load_weights(network, weights)
     return network, config
 
 
