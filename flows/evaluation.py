@@ -26,14 +26,14 @@ from pipeline_lib.evaluation.metrics import METRICS, build_reference, measure_se
 from pipeline_lib.evaluation.novelty import Novelty, measure_novelty
 from pipeline_lib.evaluation.statistics import bootstrap_interval, mean
 from pipeline_lib.evaluation.top_lines import join_lines
+from pipeline_lib.notes.corpus.catalogue import piece_path
 from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.quantising import quantise_notes
 from pipeline_lib.notes.table import Status
-from tasks.catalogue import piece_path
+from pipeline_lib.stores.notes import read_shard_notes, read_shard_pieces
 from tasks.ingest import ingest
 from tasks.scan import take_snapshot
-from tasks.select import pieces_of_shard
 
 _SEED = 0
 _MOST_MATCHES = 3
@@ -162,10 +162,10 @@ def _read(path: Path) -> _Music:
         n_rejected = sum(file.sha256 is None for file in chosen.files)
         for bucket in chosen.buckets(1):
             shard = ingest(store, bucket, ParseConfig())
-            rows = store.read_table(shard, "pieces.parquet").to_pylist()
+            rows = read_shard_pieces(store, shard).to_pylist()
             n_rejected += sum(row["status"] == Status.REJECTED for row in rows)
             of_piece = {row["piece_id"]: row for row in rows}
-            for piece_id, notes, _ in pieces_of_shard(store, shard):
+            for piece_id, notes, _ in read_shard_notes(store, shard):
                 row = of_piece[piece_id]
                 row["path"] = path_of[row["sha256"]]
                 pieces[piece_path(row)] = quantise_notes(

@@ -6,10 +6,11 @@ The experiment itself (`flows.experiment`) is written once and given either.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
@@ -25,14 +26,24 @@ from tasks.stages import Call, artifacts_in
 from tasks.staleness import StageKey
 
 
-class Executor(Protocol):
+class Executor(ABC):
     """Whatever turns calls into artifacts."""
+
+    @abstractmethod
+    def all(self, calls: Sequence[Call]) -> list[Artifact]:
+        """The artifacts of calls that do not depend on each other, side by side."""
 
     def __call__(self, call: Call) -> Artifact:
         """The artifact of one call."""
+        return self.all([call])[0]
 
-    def all(self, calls: Sequence[Call]) -> list[Artifact]:
-        """The artifacts of calls that do not depend on each other, side by side."""
+    def each(self, calls: Mapping[str, Call]) -> dict[str, Artifact]:
+        """The artifacts of one stage's calls that do not depend on each other, by the same names.
+
+        A call's label is that of its stage and its name: "train/lstm3x128-L50-lr0.002-s0".
+        """
+        labelled = [call.labelled(f"{call.label}/{name}") for name, call in calls.items()]
+        return dict(zip(calls, self.all(labelled), strict=True))
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class _Submitted:
     future: PrefectFuture[Artifact]
 
 
-class PrefectExecutor:
+class PrefectExecutor(Executor):
     """Runs calls as Prefect tasks, inside a flow run.
 
     Parameters
@@ -63,10 +74,6 @@ class PrefectExecutor:
         self._runner = runner
         self.entries: list[Entry] = []
         read_all()
-
-    def __call__(self, call: Call) -> Artifact:
-        """Run one call."""
-        return self.all([call])[0]
 
     def all(self, calls: Sequence[Call]) -> list[Artifact]:
         """Run calls side by side; all are waited for before the first error is raised."""
@@ -157,7 +164,7 @@ class PlannedCall:
     artifact: str | None
 
 
-class Planner:
+class Planner(Executor):
     """Walks the experiment without running anything.
 
     Parameters
@@ -173,8 +180,11 @@ class Planner:
         """Artifacts that do not exist yet, and the label of the call that would write them."""
         self.calls: list[PlannedCall] = []
 
-    def __call__(self, call: Call) -> Artifact:
-        """Plan one call."""
+    def all(self, calls: Sequence[Call]) -> list[Artifact]:
+        """Plan calls one after the other."""
+        return [self._plan(call) for call in calls]
+
+    def _plan(self, call: Call) -> Artifact:
         key = call.stage.key(call.inputs)
         awaited = sorted(
             {self._awaited[a] for a in artifacts_in(call.inputs) if a in self._awaited}
@@ -186,10 +196,6 @@ class Planner:
             return self._add(call, "run", reason)
         self.calls.append(PlannedCall(call.label, "cached", reason, artifact.relpath))
         return artifact
-
-    def all(self, calls: Sequence[Call]) -> list[Artifact]:
-        """Plan calls one after the other."""
-        return [self(call) for call in calls]
 
     def _plan_after(self, call: Call, key: StageKey, awaited: list[str]) -> Artifact:
         """Plan a call whose inputs are not all known: it runs for sure if anything else differs."""

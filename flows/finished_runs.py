@@ -12,9 +12,9 @@ from flows.journal import TRAIN_LABEL, Journal, require_journal
 from pipeline_lib.artifacts import Artifact, ArtifactStore, read_manifest
 from pipeline_lib.config import RunConfig, SelectConfig
 from pipeline_lib.errors import ArtifactError
+from pipeline_lib.stores.tokens import read_tokeniser, read_tokens
 from pipeline_lib.tokens.corpus import TokenCorpus
 from pipeline_lib.tokens.tokenisers.base import Tokeniser
-from tasks.encode import load_corpus, load_tokeniser
 
 LATEST = "latest"
 
@@ -28,8 +28,9 @@ class FinishedRun:
     Parameters
     ----------
     name : str
-    folder : Path
-        Of its weights.
+    store : ArtifactStore
+    artifact : Artifact
+        The run's own, in this store.
     corpus : TokenCorpus
     tokeniser : Tokeniser
     selection : SelectConfig
@@ -37,7 +38,8 @@ class FinishedRun:
     """
 
     name: str
-    folder: Path
+    store: ArtifactStore
+    artifact: Artifact
     corpus: TokenCorpus
     tokeniser: Tokeniser
     selection: SelectConfig
@@ -71,15 +73,17 @@ def find_run(run: str, artifacts: Path) -> FinishedRun:
             remedy="name a folder under runs/, or a run by its name",
         )
     tokens = _parent(manifest, "tokens")
-    store.verify(Artifact(**manifest["artifact"]))
+    artifact = Artifact(**manifest["artifact"])
+    store.verify(artifact)
     store.verify(tokens)
     of_tokens = store.manifest(tokens)
     of_lines = store.manifest(_parent(of_tokens, "lines"))
     return FinishedRun(
         RunConfig.model_validate(_parameters(manifest)["config"]).name,
-        folder,
-        load_corpus(store, tokens),
-        load_tokeniser(store, tokens),
+        store,
+        artifact,
+        read_tokens(store, tokens),
+        read_tokeniser(store, tokens),
         SelectConfig.model_validate(_parameters(of_lines)["selection"]),
     )
 

@@ -5,28 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from flows.finished_runs import FinishedRun, find_run
+from flows.finished_runs import find_run
 from flows.running import LOG_NAME
-from flows.sample_writers import Job, SampleWriters
+from flows.sample_writers import SampleWriters
 from flows.terminal import ProgressDisplay, quiet_output
-from pipeline_lib.config import ComposeConfig, GenerateConfig, ParseConfig, PromptConfig
+from pipeline_lib.config import GenerateConfig, ParseConfig, PromptConfig
 from pipeline_lib.errors import ConfigError
+from pipeline_lib.generation.composing import ExplainedComposition
 from pipeline_lib.generation.rendering import Format
-from pipeline_lib.generation.samples import Sample, sample_table
+from pipeline_lib.generation.samples import Sample
+from pipeline_lib.stores.runs import read_network
+from pipeline_lib.stores.samples import export_samples
 from pipeline_lib.tokens.prompt_sources import choose, read_prompt
-from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.tokenisers.base import Tokeniser
-from tasks.generate import EXPLANATIONS_NAME, SAMPLES_NAME
 from tasks.progress import report, reporter
-
-if TYPE_CHECKING:
-    from pipeline_lib.models.networks.architectures import Network
 
 
 @dataclass(frozen=True)
@@ -107,13 +100,24 @@ def generate_music(
     ):
         try:
             with display.waiting("load the network"):
-                from pipeline_lib.models.networks.saved import load_network
+                from pipeline_lib.generation.new_music import compose_and_explain
 
-                network, _ = load_network(found.folder)
-            writer = _Writer(found, network, out, writers)
-            for settings in config.grid:
-                writer.write(prompts, settings)
-            return NewMusic(found.name, str(out), writer.finished())
+                network, _ = read_network(found.store, found.artifact)
+            tokeniser, progress = found.tokeniser, reporter("compose")
+            vocabulary = found.corpus.vocabulary
+            compositions = []
+            for made in compose_and_explain(
+                network, vocabulary, prompts, config.grid, tokeniser, progress
+            ):
+                label = f"write, temperature {made.config.temperature:g}"
+                for n, _ in enumerate(writers.write(out, made, found.name, tokeniser), start=1):
+                    report(label, n, len(made.samples))
+                compositions.append(made)
+            export_samples(out, found.name, compositions)
+            written = [
+                _described(s, made, tokeniser) for made in compositions for s in made.samples
+            ]
+            return NewMusic(found.name, str(out), written)
         except OSError as error:
             raise _unwritable(error, Path(error.filename or out)) from None
 
@@ -133,50 +137,10 @@ def _unwritable(error: OSError, path: Path) -> ConfigError:
     )
 
 
-class _Writer:
-    """Composes and writes, one temperature after another."""
-
-    def __init__(
-        self, run: FinishedRun, network: Network, out: Path, writers: SampleWriters
-    ) -> None:
-        self._run, self._network = run, network
-        self._out, self._writers = out, writers
-        self._written: list[WrittenSample] = []
-        self._samples: list[pa.Table] = []
-        self._explanations: list[pa.Table] = []
-
-    def write(self, prompts: Sequence[Prompt], config: ComposeConfig) -> None:
-        """Continue the prompts, and write what comes out."""
-        from pipeline_lib.generation.composing import compose
-        from pipeline_lib.generation.explanation import explain
-
-        run, vocabulary = self._run, self._run.corpus.vocabulary
-        tokeniser = run.tokeniser
-        label = f"temperature {config.temperature:g}"
-        samples = compose(
-            self._network, vocabulary, prompts, config, tokeniser, reporter(f"compose, {label}")
-        )
-        explained = explain(self._network, vocabulary, samples)
-        jobs = [
-            Job(self._out / sample.name, sample, explained, run.name, config, tokeniser)
-            for sample in samples
-        ]
-        for n, _ in enumerate(self._writers.write(jobs), start=1):
-            report(f"write, {label}", n, len(samples))
-        self._written += [_described(sample, explained, tokeniser) for sample in samples]
-        self._samples.append(sample_table(samples, run.name, config))
-        self._explanations.append(explained)
-
-    def finished(self) -> list[WrittenSample]:
-        """Write the tables of all samples; what was written."""
-        pq.write_table(pa.concat_tables(self._samples), self._out / SAMPLES_NAME)
-        pq.write_table(pa.concat_tables(self._explanations), self._out / EXPLANATIONS_NAME)
-        return self._written
-
-
-def _described(sample: Sample, explained: pa.Table, tokeniser: Tokeniser) -> WrittenSample:
+def _described(sample: Sample, made: ExplainedComposition, tokeniser: Tokeniser) -> WrittenSample:
+    """What is told of one sample of a composition."""
     notes = sample.notes(tokeniser)
-    of_sample = explained.filter(pc.field("sample") == sample.number)
+    of_sample = made.explanation_of(sample)
     surprises = of_sample["surprise_bit"].to_numpy()
     return WrittenSample(
         sample.name,

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline_lib.artifacts import MANIFEST_NAME, read_manifest
 from pipeline_lib.errors import ArtifactError
+from pipeline_lib.stores import file_names
 
 _NAME_ANOTHER = "name a folder that `music-pipeline status --json` lists, or a file in one"
 
@@ -171,7 +172,7 @@ def _all_scanned_paths(root: Path) -> dict[str, list[str]]:
     for folder in sorted(root.glob("corpus/*/"), key=_written_at):
         # A damaged scan is the next run's concern; here it knows nothing.
         with suppress(OSError, ValueError, pa.ArrowException):
-            table = pq.read_table(folder / "files.parquet", columns=["path", "sha256"])
+            table = pq.read_table(folder / file_names.FILES, columns=["path", "sha256"])
             paths.update(_by_content((row["path"], row["sha256"]) for row in table.to_pylist()))
     return paths
 

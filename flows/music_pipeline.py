@@ -23,13 +23,12 @@ from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.config import PipelineConfig
 from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
 from pipeline_lib.presets import DEFAULT_CORPUS, PresetName, build_config
+from pipeline_lib.stores.pieces import pieces_path
+from pipeline_lib.stores.reports import page_path, read_results
 from pipeline_lib.studies.lab_report.settings import Scale
-from tasks.catalogue import PIECES_NAME
 from tasks.prepare import prepare
 from tasks.progress import Stopped, reporter
-from tasks.result_table import RESULTS_NAME
 from tasks.scan import take_snapshot
-from tasks.write_report import REPORT_NAME
 
 
 @flow(name="music-pipeline")
@@ -79,8 +78,8 @@ def music_pipeline(
     with journalled(store, snapshot, config, make_runner(workers, dask_address)) as (run, journal):
         with TrainingProgress():
             report = experiment(run, snapshot, config)
-        journal.report = str(store.path(report, REPORT_NAME).resolve())
-        journal.results = store.read_table(report, RESULTS_NAME).to_pylist()
+        journal.report = str(page_path(store, report).resolve())
+        journal.results = read_results(store, report)
     publish_results(journal)
     return journal.report
 
@@ -107,7 +106,7 @@ def ingest_corpus(
     snapshot = take_snapshot(store, prepare(corpus, progress=reporter("prepare")))
     with journalled(store, snapshot, config, make_runner(workers, dask_address)) as (run, _):
         pieces, _ = read_corpus(run, snapshot, config)
-    return str(store.path(pieces, PIECES_NAME).resolve())
+    return str(pieces_path(store, pieces).resolve())
 
 
 @contextmanager

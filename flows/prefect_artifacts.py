@@ -63,9 +63,10 @@ def publish_results(journal: Journal) -> None:
         key="results",
         description=f"Held-out likelihood on {journal.corpus}: the same targets for every row.",
     )
+    report = Path(journal.report)
     create_link_artifact(
-        Path(journal.report).as_uri(),
-        link_text="report.html",
+        report.as_uri(),
+        link_text=report.name,
         key="report",
         description=journal.report,
     )

@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
-from pipeline_lib.config import ComposeConfig
+from pipeline_lib.generation.composing import ExplainedComposition
 from pipeline_lib.generation.rendering import Format, render
 from pipeline_lib.generation.samples import Sample
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.scores.audio import available_backend
+from pipeline_lib.scores.audio import Backend, available_backend
+from pipeline_lib.stores.samples import write_sample
 from pipeline_lib.tokens.tokenisers.base import Tokeniser
-from pipeline_lib.workers import Mark, run_isolated
-from tasks.generate import write_sample
-from tasks.select import NO_LIMITS
+from pipeline_lib.workers import NO_LIMITS, Mark, run_isolated
 
 _ONE_NOTE = GridNotes(np.array([0]), np.array([4]), np.array([60]), 4)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A sample to write, as `tasks.generate.write_sample` takes it; the path may be relative."""
-
-    stem: Path
-    sample: Sample
-    explained: pa.Table
-    run: str
-    config: ComposeConfig
-    tokeniser: Tokeniser
 
 
 class SampleWriters:
@@ -60,12 +46,26 @@ class SampleWriters:
     def __exit__(self, *exception: object) -> None:
         self._threads.shutdown(cancel_futures=True)
 
-    def write(self, jobs: Sequence[Job]) -> Iterator[None]:
-        """Write them all; yields as often as one is done, in order."""
-        return self._threads.map(self._write, jobs)
+    def write(
+        self, folder: Path, composition: ExplainedComposition, run: str, tokeniser: Tokeniser
+    ) -> Iterator[None]:
+        """Write all samples of a composition; yields as often as one is done, in order.
 
-    def _write(self, job: Job) -> None:
-        run_isolated(_write_job, NO_LIMITS, job, self._formats)
+        Parameters
+        ----------
+        folder : Path
+            It may be relative.
+        composition : ExplainedComposition
+        run : str
+            Name of the model.
+        tokeniser : Tokeniser
+        """
+
+        def write_one(sample: Sample) -> None:
+            of_sample = folder, sample, composition, run, self._formats, tokeniser
+            run_isolated(_write, NO_LIMITS, partial(write_sample, *of_sample))
+
+        return self._threads.map(write_one, composition.samples)
 
 
 def _rehearse(mark: Mark, formats: Sequence[Format]) -> None:
@@ -75,14 +75,5 @@ def _rehearse(mark: Mark, formats: Sequence[Format]) -> None:
         render(_ONE_NOTE, stem, formats, title="", audio_backend=available_backend())
 
 
-def _write_job(mark: Mark, job: Job, formats: Sequence[Format]) -> None:
-    write_sample(
-        job.stem,
-        formats,
-        job.sample,
-        job.explained,
-        job.run,
-        job.config,
-        job.tokeniser,
-        available_backend(),
-    )
+def _write(mark: Mark, write: Callable[[Backend], None]) -> None:
+    write(available_backend())

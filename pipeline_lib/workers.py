@@ -74,6 +74,10 @@ class Limits:
     memory_limit_mib: int
 
 
+NO_LIMITS = Limits(file_limit_sec=3600.0, memory_limit_mib=1 << 20)
+"""For what reads no foreign files, and runs in other processes for speed alone."""
+
+
 class LossReason(StrEnum):
     """Why a worker process ended before its function did."""
 

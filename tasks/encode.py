@@ -7,15 +7,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
-from pipeline_lib.config import TokenConfig, token_config
+from pipeline_lib.artifacts import Artifact, Draft
+from pipeline_lib.config import TokenConfig
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus
+from pipeline_lib.stores.pieces import read_pieces
+from pipeline_lib.stores.tokens import read_lines, write_tokens
+from pipeline_lib.tokens.corpus import build_corpus
 from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.tokenisers import make_tokeniser
 from pipeline_lib.tokens.tokenisers.base import Tokeniser
-from pipeline_lib.tokens.vocabulary import build_vocabulary, vocabulary_from_rows
-from tasks.catalogue import PIECES_NAME
+from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tasks.progress import report
 from tasks.stages import stage
 
@@ -34,11 +35,11 @@ _COLUMNS = (
 @stage(kind="tokens", schema_version=3)
 def encode(draft: Draft, pieces: Artifact, tokenised: list[Artifact], config: TokenConfig) -> None:
     """Write ``vocabulary.parquet``, ``tokens.parquet`` (the flat array), ``pieces.parquet`` and ``tokeniser.json``."""
-    rows = _used_pieces(draft.store.read_table(pieces, PIECES_NAME, columns=list(_COLUMNS)))
+    rows = _used_pieces(read_pieces(draft.store, pieces, _COLUMNS))
     wanted = {row["piece_id"] for row in rows}
     tokeniser, lines = make_tokeniser(config), TokenSequences()
     for n, shard in enumerate(tokenised):
-        lines.add_table(draft.store.read_table(shard, "tokens.parquet"), wanted)
+        lines.add_table(read_lines(draft.store, shard), wanted)
         report("encode", n + 1, len(tokenised))
     if config.augment == "12_keys":
         rows += in_other_keys(rows, lines, tokeniser)
@@ -47,24 +48,7 @@ def encode(draft: Draft, pieces: Artifact, tokenised: list[Artifact], config: To
         lines.count(train), len(train), config.min_count, tokeniser
     )
     corpus = build_corpus(rows, lines, vocabulary)
-    draft.write_table("vocabulary.parquet", table)
-    draft.write_table("tokens.parquet", corpus.table)
-    draft.write_table("pieces.parquet", corpus.pieces)
-    draft.write_json("tokeniser.json", config.tokeniser.model_dump(mode="json"))
-
-
-def load_corpus(store: ArtifactStore, tokens: Artifact) -> TokenCorpus:
-    """The token corpus that `encode` wrote."""
-    return TokenCorpus(
-        table=store.read_table(tokens, "tokens.parquet"),
-        pieces=store.read_table(tokens, "pieces.parquet"),
-        vocabulary=vocabulary_from_rows(store.read_table(tokens, "vocabulary.parquet").to_pylist()),
-    )
-
-
-def load_tokeniser(store: ArtifactStore, tokens: Artifact) -> Tokeniser:
-    """The tokeniser that wrote the corpus."""
-    return make_tokeniser(token_config(store.read_json(tokens, "tokeniser.json")))
+    write_tokens(draft, corpus, table, tokeniser)
 
 
 def _used_pieces(table: pa.Table) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ from itertools import groupby
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import EvaluateConfig
@@ -16,19 +15,13 @@ from pipeline_lib.evaluation.metrics import (
     measure_set,
     summarise,
 )
-from pipeline_lib.generation.samples import samples_from_table
+from pipeline_lib.evaluation.sets import CORPUS, GENERATED, TRAIN, stretches
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.corpus import TokenCorpus
-from pipeline_lib.tokens.tokenisers.base import Tokeniser
-from tasks.encode import load_corpus, load_tokeniser
-from tasks.generate import SAMPLES_NAME
+from pipeline_lib.stores.measures import Metrics, write_metrics
+from pipeline_lib.stores.samples import read_samples
+from pipeline_lib.stores.tokens import read_tokeniser, read_tokens
 from tasks.stages import stage
-
-GENERATED, CORPUS, TRAIN = "generated", "corpus", "train"
-"""Sets of ``pieces.parquet``; the corpus is its test pieces."""
-
-PIECES_NAME = "pieces.parquet"
 
 
 @stage(kind="metrics", schema_version=3)
@@ -47,9 +40,9 @@ def evaluate(
     many as there are test pieces do: a comparison is no more certain than its smaller side allows, and overlapped
     areas of sets of the same size compare.
     """
-    corpus = load_corpus(draft.store, tokens)
-    tokeniser = load_tokeniser(draft.store, tokens)
-    made = list(samples_from_table(draft.store.read_table(samples, SAMPLES_NAME)))
+    corpus = read_tokens(draft.store, tokens)
+    tokeniser = read_tokeniser(draft.store, tokens)
+    made = read_samples(draft.store, samples)
     prompt_length = len(made[0].prompt.tokens)
     generated = {
         temperature: [sample.prompt.continuation(sample.tokens, tokeniser) for sample in same]
@@ -65,21 +58,12 @@ def evaluate(
     of_train = measure_set(_some(train, len(held_out)), config, reference)
     summaries = {t: summarise(figures, of_corpus, seed=0) for t, figures in measured.items()}
     leaps = {t: leap_distribution(pieces) for t, pieces in generated.items()}
-    _write(draft, "summary.parquet", _stacked(summaries))
-    _write(draft, PIECES_NAME, _beside(measured, {CORPUS: of_corpus, TRAIN: of_train}))
-    _write(draft, "leaps.parquet", _beside(leaps, {CORPUS: leap_distribution(held_out)}))
-
-
-def stretches(
-    corpus: TokenCorpus, split: Split, prompt_length: int, length: int, tokeniser: Tokeniser
-) -> dict[str, GridNotes]:
-    """What stands beside continuations: ``length`` tokens of each piece after as many as a prompt has, by piece_id."""
-    stop = prompt_length + length
-    return {
-        row["piece_id"]: corpus.excerpt(row, prompt_length, stop, tokeniser)
-        for row in corpus.rows(split)
-        if row["length"] - 2 > prompt_length
-    }
+    metrics = Metrics(
+        _stacked(summaries),
+        _beside(measured, {CORPUS: of_corpus, TRAIN: of_train}),
+        _beside(leaps, {CORPUS: leap_distribution(held_out)}),
+    )
+    write_metrics(draft, metrics)
 
 
 def _some(pieces: list[GridNotes], n: int) -> list[GridNotes]:
@@ -99,7 +83,3 @@ def _beside(generated: dict[float, pd.DataFrame], real: dict[str, pd.DataFrame])
     sets = [_stacked(generated).assign(set=GENERATED)]
     sets += [frame.assign(set=name) for name, frame in real.items()]
     return pd.concat(sets, ignore_index=True)
-
-
-def _write(draft: Draft, name: str, frame: pd.DataFrame) -> None:
-    draft.write_table(name, pa.Table.from_pandas(frame, preserve_index=False))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.models.protocols import Predictor
 from pipeline_lib.notes.table import Split
+from pipeline_lib.stores.baselines import read_baselines, write_memory
+from pipeline_lib.stores.runs import read_network
+from pipeline_lib.stores.tokens import read_tokens
 from pipeline_lib.tokens.corpus import pieces_at
-from tasks.encode import load_corpus
-from tasks.fit_baselines import MEMORY_NAME, load_baselines
 from tasks.progress import reporter
 from tasks.stages import stage
 
@@ -27,15 +28,14 @@ def fit_memory(
     ``max_targets`` of these.
     """
     from pipeline_lib.models.memory.mixture import fit_mixture
-    from pipeline_lib.models.networks.saved import load_network
     from pipeline_lib.models.scoring import make_predictor
 
-    corpus = load_corpus(draft.store, tokens)
-    network, config = load_network(draft.store.path(run))
-    known = load_baselines(draft.store, baselines, len(corpus.vocabulary))
+    corpus = read_tokens(draft.store, tokens)
+    network, config = read_network(draft.store, run)
+    known = read_baselines(draft.store, baselines, len(corpus.vocabulary))
     models: list[Predictor] = [
         make_predictor(network, config),
-        known.ngrams[known.long_term],
+        known.long_term,
     ]
     pieces = pieces_at(corpus.token_ids, corpus.spans(Split.VALID))
     mixture = fit_mixture(
@@ -45,4 +45,4 @@ def fit_memory(
         max_targets,
         reporter(f"fit_memory/{config.name}"),
     )
-    draft.write_json(MEMORY_NAME, mixture.to_json())
+    write_memory(draft, mixture)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pipeline_lib.artifacts import Artifact, Draft
-from pipeline_lib.tokens.windows import WINDOW_PARQUET_OPTIONS, index_table
-from tasks.encode import load_corpus
+from pipeline_lib.stores.tokens import read_tokens, write_windows
+from pipeline_lib.tokens.windows import index_table
 from tasks.stages import stage
 
 
 @stage(kind="windows", schema_version=2)
 def index_windows(draft: Draft, tokens: Artifact, seq_length: int, stride: int) -> None:
     """Write ``windows.parquet``: where the windows of train and valid pieces start."""
-    corpus = load_corpus(draft.store, tokens)
-    draft.write_table(
-        "windows.parquet", index_table(corpus, seq_length, stride), **WINDOW_PARQUET_OPTIONS
-    )
+    corpus = read_tokens(draft.store, tokens)
+    write_windows(draft, index_table(corpus, seq_length, stride))

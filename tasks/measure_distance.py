@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.evaluation.distances import discrepancy, set_distances
-from tasks.evaluate import CORPUS, GENERATED, PIECES_NAME, TRAIN
+from pipeline_lib.evaluation.sets import CONTROL, CORPUS, GENERATED, TRAIN
+from pipeline_lib.stores.measures import Distances, read_metrics, write_distances
 from tasks.stages import stage
 
-CONTROL = "control"
-"""Samples of the n-gram model, beside the sets of `tasks.evaluate`."""
-
-DISTANCES_NAME, DISCREPANCIES_NAME = "distances.parquet", "discrepancies.parquet"
 _SEED = 0
 
 
@@ -27,8 +24,8 @@ def measure_distance(draft: Draft, metrics: Artifact, control: Artifact) -> None
     and ``temperature``: "generated" at each temperature; "train", as near as real music comes to other real music;
     and "control", a weak model, at each temperature of its own. All are measured against the same test pieces.
     """
-    figures = draft.store.read_table(metrics, PIECES_NAME).to_pandas()
-    of_control = draft.store.read_table(control, PIECES_NAME).to_pandas()
+    figures = read_metrics(draft.store, metrics).pieces
+    of_control = read_metrics(draft.store, control).pieces
     chosen = [
         figures[figures["set"].isin([GENERATED, TRAIN])],
         of_control[of_control["set"] == GENERATED].assign(set=CONTROL),
@@ -37,16 +34,13 @@ def measure_distance(draft: Draft, metrics: Artifact, control: Artifact) -> None
     distances, discrepancies = [], []
     by_set = pd.concat(chosen).groupby(["set", "temperature"], sort=False, dropna=False)
     for (name, temperature), pieces in by_set:
-        of_set, label = _metrics_alone(pieces), {"set": name, "temperature": temperature}
+        label: dict[str, Any] = {"set": name, "temperature": temperature}
+        of_set = _metrics_alone(pieces)
         distances.append(set_distances(of_set, corpus, _SEED).assign(**label))
         discrepancies.append(label | asdict(discrepancy(of_set, corpus, _SEED)))
-    _write(draft, DISTANCES_NAME, pd.concat(distances, ignore_index=True))
-    _write(draft, DISCREPANCIES_NAME, pd.DataFrame(discrepancies))
+    by_metric = pd.concat(distances, ignore_index=True)
+    write_distances(draft, Distances(by_metric, pd.DataFrame(discrepancies)))
 
 
 def _metrics_alone(pieces: pd.DataFrame) -> pd.DataFrame:
     return pieces.drop(columns=["set", "temperature"])
-
-
-def _write(draft: Draft, name: str, frame: pd.DataFrame) -> None:
-    draft.write_table(name, pa.Table.from_pandas(frame, preserve_index=False))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pipeline_lib.artifacts import ArtifactStore, Draft
 from pipeline_lib.notes.corpus.scanning import scan_corpus
-from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot, snapshot_table
+from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
+from pipeline_lib.stores.pieces import write_files
 from tasks.progress import reporter
 from tasks.stages import stage
 
@@ -35,4 +36,4 @@ def take_snapshot(store: ArtifactStore, folder: Path, *, keep_index: bool = True
 @stage(kind="corpus", schema_version=2)
 def scan(draft: Draft, snapshot: CorpusSnapshot) -> None:
     """Write ``files.parquet``: one row per file with its path, size and SHA-256."""
-    draft.write_table("files.parquet", snapshot_table(snapshot))
+    write_files(draft, snapshot)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -20,15 +19,21 @@ from pipeline_lib.evaluation.likelihood import (
 from pipeline_lib.evaluation.loss_breakdown import losses_by_place
 from pipeline_lib.evaluation.token_parts import TokenParts
 from pipeline_lib.notes.table import Split
+from pipeline_lib.stores.baselines import read_baselines, read_memory
+from pipeline_lib.stores.runs import read_network
+from pipeline_lib.stores.scores import (
+    ALONE,
+    WITH_MEMORY,
+    NgramOrders,
+    Scores,
+    write_ngram_orders,
+    write_scores,
+)
+from pipeline_lib.stores.tokens import read_tokens
 from pipeline_lib.tokens.corpus import pieces_at
 from pipeline_lib.tokens.windows import count_targets
-from tasks.encode import load_corpus
-from tasks.fit_baselines import MEMORY_NAME, load_baselines
 from tasks.progress import reporter
 from tasks.stages import stage
-
-ALONE, WITH_MEMORY = "alone", "with_memory"
-RELIABILITY_NAME, BY_PLACE_NAME = "reliability.parquet", "loss_by_place.parquet"
 
 
 @stage(kind="scores", schema_version=3)
@@ -46,22 +51,20 @@ def score(
     left out where no memory was fitted. The targets are the known tokens with ``n_context`` tokens before them,
     whatever the network's own seq_length.
     """
-    from pipeline_lib.models.memory.mixture import MemoryMixture
-    from pipeline_lib.models.networks.saved import load_network
     from pipeline_lib.models.scoring import make_predictor
 
-    corpus = load_corpus(draft.store, tokens)
-    network, config = load_network(draft.store.path(run))
-    known = load_baselines(draft.store, baselines, len(corpus.vocabulary))
+    corpus = read_tokens(draft.store, tokens)
+    network, config = read_network(draft.store, run)
+    known = read_baselines(draft.store, baselines, len(corpus.vocabulary))
     spans = corpus.spans(Split.TEST)
     pieces = pieces_at(corpus.token_ids, spans)
     # The network is asked once; each piece's answers are scored as they are and mixed.
     predicted = make_predictor(network, config).log_probabilities(pieces, n_context)
     asked: dict[str, Iterable[NDArray[np.float64]]] = {ALONE: predicted}
     if memory is not None:
-        mixture = MemoryMixture.from_json(draft.store.read_json(memory, MEMORY_NAME))
+        mixture = read_memory(draft.store, memory)
         asked[ALONE], mixed = itertools.tee(predicted)
-        ngram = known.ngrams[known.long_term].log_probabilities(pieces, n_context)
+        ngram = known.long_term.log_probabilities(pieces, n_context)
         asked[WITH_MEMORY] = mixture.mix([mixed, ngram], pieces, n_context)
     tables = score_side_by_side(
         list(asked.values()),
@@ -78,14 +81,14 @@ def score(
 @stage(kind="scores", schema_version=3)
 def score_baselines(draft: Draft, tokens: Artifact, baselines: Artifact, n_context: int) -> None:
     """Write the same as `score`, for each n-gram model and for the best of them with the memory."""
-    corpus = load_corpus(draft.store, tokens)
-    known = load_baselines(draft.store, baselines, len(corpus.vocabulary))
+    corpus = read_tokens(draft.store, tokens)
+    known = read_baselines(draft.store, baselines, len(corpus.vocabulary))
     spans = corpus.spans(Split.TEST)
     pieces = pieces_at(corpus.token_ids, spans)
     predicted = {
         name: model.log_probabilities(pieces, n_context) for name, model in known.ngrams.items()
     }
-    long_term = known.ngrams[known.long_term].log_probabilities(pieces, n_context)
+    long_term = known.long_term.log_probabilities(pieces, n_context)
     predicted[WITH_MEMORY] = known.mixture.mix([long_term], pieces, n_context)
     tables = score_side_by_side(
         list(predicted.values()),
@@ -100,29 +103,24 @@ def score_baselines(draft: Draft, tokens: Artifact, baselines: Artifact, n_conte
         dict(zip(predicted, tables, strict=True)),
         count_targets(corpus, Split.TEST, n_context),
     )
-    orders = [{"model": name, "order": model.order} for name, model in known.ngrams.items()]
-    draft.write_json("models.json", {"ngrams": orders, "long_term": known.long_term})
+    orders = {name: model.order for name, model in known.ngrams.items()}
+    write_ngram_orders(draft, NgramOrders(orders, known.long_term_name))
 
 
 def _write(draft: Draft, tables: dict[str, pa.Table], n_asked: int) -> None:
-    for name, table in tables.items():
-        draft.write_table(f"{name}.parquet", table)
-    summaries = {name: _known(summarise_scores(table, n_asked)) for name, table in tables.items()}
-    draft.write_json("summary.json", summaries)
-    draft.write_table(RELIABILITY_NAME, _of_each(tables, reliability))
-    draft.write_table(BY_PLACE_NAME, _of_each(tables, losses_by_place))
-
-
-def _known(figures: dict[str, float]) -> dict[str, float | None]:
-    """The figures, with null for what is not a number: JSON has no NaN."""
-    return {name: None if math.isnan(value) else value for name, value in figures.items()}
+    scores = Scores(
+        {name: summarise_scores(table, n_asked) for name, table in tables.items()},
+        _of_each(tables, reliability),
+        _of_each(tables, losses_by_place),
+    )
+    write_scores(draft, tables, scores)
 
 
 def _of_each(
     tables: dict[str, pa.Table], break_down: Callable[[pa.Table], pd.DataFrame]
-) -> pa.Table:
+) -> pd.DataFrame:
     """A breakdown of each model's scores below the other, with the model's name in front."""
     frames = [break_down(table).assign(model=name) for name, table in tables.items()]
     frame = pd.concat(frames, ignore_index=True)
     frame.insert(0, "model", frame.pop("model"))
-    return pa.Table.from_pandas(frame, preserve_index=False)
+    return frame

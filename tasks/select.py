@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
+from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import SelectConfig
 from pipeline_lib.notes.corpus.duplicates import minhash, notes_digest
 from pipeline_lib.notes.piece import RejectedFile
-from pipeline_lib.notes.selection import PieceNotes, Selected, rounding_errors, select_notes
+from pipeline_lib.notes.selection import Selected, rounding_errors, select_notes
 from pipeline_lib.notes.table import SELECTION_SCHEMA
-from pipeline_lib.workers import Limits, Mark, run_isolated
+from pipeline_lib.stores.notes import read_shard_notes
+from pipeline_lib.stores.pieces import write_selection
+from pipeline_lib.workers import NO_LIMITS, Mark, run_isolated
 from tasks.stages import stage
-
-NO_LIMITS = Limits(file_limit_sec=3600.0, memory_limit_mib=1 << 20)
-"""For what reads no foreign files, and runs in other processes for speed alone."""
-
-_NOTE_COLUMNS = ("track", "is_drum", "pitch", "onset_tick", "duration_tick")
 
 
 @stage(kind="selections", in_other_processes=True)
@@ -29,38 +25,11 @@ def select(draft: Draft, shard: Artifact, config: SelectConfig, steps_per_quarte
     run_isolated(_select, NO_LIMITS, draft, shard, config, steps_per_quarter)
 
 
-def pieces_of_shard(
-    store: ArtifactStore, shard: Artifact
-) -> Iterator[tuple[str, PieceNotes, list[str | None]]]:
-    """The accepted pieces of a shard: piece_id, notes, names of tracks."""
-    notes = store.read_table(shard, "notes.parquet", columns=["piece_id", *_NOTE_COLUMNS])
-    columns = {name: notes[name].to_numpy() for name in _NOTE_COLUMNS}
-    rows = store.read_table(shard, "pieces.parquet", ["piece_id", "ticks_per_quarter", "n_notes"])
-    names = _track_names(store.read_table(shard, "tracks.parquet", ["piece_id", "name"]))
-    start = 0
-    for row in rows.to_pylist():
-        # Both tables have the pieces in the same order; rejected ones have no notes.
-        stop = start + row["n_notes"]
-        if stop > start:
-            part = {name: column[start:stop] for name, column in columns.items()}
-            piece = PieceNotes(**part, ticks_per_quarter=row["ticks_per_quarter"])
-            yield row["piece_id"], piece, names[row["piece_id"]]
-        start = stop
-
-
-def _track_names(tracks: pa.Table) -> dict[str, list[str | None]]:
-    names: dict[str, list[str | None]] = {}
-    ids = tracks["piece_id"].cast(pa.string()).to_pylist()
-    for piece_id, name in zip(ids, tracks["name"].to_pylist(), strict=True):
-        names.setdefault(piece_id, []).append(name)
-    return names
-
-
 def _select(
     mark: Mark, draft: Draft, shard: Artifact, config: SelectConfig, steps_per_quarter: int
 ) -> None:
     rows: list[dict[str, Any]] = []
-    for n, (piece_id, notes, track_names) in enumerate(pieces_of_shard(draft.store, shard)):
+    for n, (piece_id, notes, track_names) in enumerate(read_shard_notes(draft.store, shard)):
         mark(n)
         try:
             selected = select_notes(notes, track_names, config)
@@ -69,7 +38,7 @@ def _select(
             rows.append({"piece_id": piece_id, "n_selected": 0, **reason})
         else:
             rows.append({"piece_id": piece_id, **_describe(selected, steps_per_quarter)})
-    draft.write_table("selections.parquet", pa.Table.from_pylist(rows, schema=SELECTION_SCHEMA))
+    write_selection(draft, pa.Table.from_pylist(rows, schema=SELECTION_SCHEMA))
 
 
 def _describe(selected: Selected, steps_per_quarter: int) -> dict[str, Any]:

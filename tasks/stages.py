@@ -1,7 +1,7 @@
 """What a stage is: a named function that reads artifacts and writes one.
 
 A stage's function takes a `Draft` to write to, then its inputs: artifacts, its own settings, plain values,
-or objects with a ``cache_value`` method. It logs, calls the library and saves; it returns nothing. Whether its
+dataclasses of these, or objects with a ``cache_value`` method. It logs, calls the library and saves; it returns nothing. Whether its
 last result still holds is decided in `tasks.staleness`.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import import_module
 from typing import Any, Concatenate, Generic, ParamSpec
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft, Provenance
 from pipeline_lib.errors import ArtifactError
 from tasks.fingerprint import edited_since_read, fingerprint, read_all
-from tasks.staleness import StageKey, stage_key
+from tasks.staleness import HasCacheValue, StageKey, stage_key
 
 Inputs = ParamSpec("Inputs")
 
@@ -61,9 +61,9 @@ class Stage(Generic[Inputs]):
         bound.apply_defaults()
         return dict(bound.arguments)
 
-    def call(self, label: str, /, *args: Inputs.args, **kwargs: Inputs.kwargs) -> Call:
-        """One use of the stage in an experiment; `label` names it there, such as "ingest/0f"."""
-        return Call(label, self, self.bind(*args, **kwargs))
+    def call(self, *args: Inputs.args, **kwargs: Inputs.kwargs) -> Call:
+        """One use of the stage in an experiment, labelled with the stage's name."""
+        return Call(self.name, self, self.bind(*args, **kwargs))
 
     def key(self, inputs: Mapping[str, Any]) -> StageKey:
         """What decides the result for these inputs.
@@ -134,13 +134,20 @@ class Stage(Generic[Inputs]):
 
 @dataclass(frozen=True)
 class Call:
-    """A stage with its inputs, ready to be run or planned."""
+    """A stage with its inputs, ready to be run or planned.
+
+    `label` names it in the experiment: the stage's name, and after a slash which of several it is, such as "ingest/0f".
+    """
 
     label: str
     stage: Stage[Any]
     inputs: Mapping[str, Any]
     n_files: int = 0
     """Files that it reads, where it is their number that tells how long it takes."""
+
+    def labelled(self, label: str) -> Call:
+        """The same call under another label."""
+        return replace(self, label=label)
 
     def reading(self, n_files: int) -> Call:
         """The same call, whose progress is counted in files."""
@@ -160,11 +167,17 @@ def stage(
 
 def artifacts_in(value: Any) -> Iterator[Artifact]:
     """All artifacts in an input, however deep."""
-    if isinstance(value, Artifact):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from artifacts_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from artifacts_in(item)
+    match value:
+        case Artifact():
+            yield value
+        case str() | HasCacheValue():
+            return
+        case Mapping():
+            for item in value.values():
+                yield from artifacts_in(item)
+        case list() | tuple():
+            for item in value:
+                yield from artifacts_in(item)
+        case _ if is_dataclass(value):
+            for part in fields(value):
+                yield from artifacts_in(getattr(value, part.name))

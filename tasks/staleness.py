@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from pipeline_lib.artifacts import Artifact
@@ -89,10 +89,12 @@ def _canonical(value: Any) -> Any:
             return value.model_dump(mode="json")
         case Mapping():
             return {str(name): _canonical(item) for name, item in sorted(value.items())}
+        case _ if is_dataclass(value):
+            return {part.name: _canonical(getattr(value, part.name)) for part in fields(value)}
         case _:
             raise TypeError(
                 f"{type(value).__name__} cannot be a stage's input: give it a cache_value method, "
-                "or pass artifacts, settings and plain values"
+                "or pass artifacts, settings, plain values, or a dataclass of these"
             )
 
 

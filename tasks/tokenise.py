@@ -6,11 +6,11 @@ from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import SelectConfig, TokenConfig
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.selection import select_notes
+from pipeline_lib.stores.notes import read_shard_notes
+from pipeline_lib.stores.tokens import write_lines
 from pipeline_lib.tokens.corpus import encode_piece
-from pipeline_lib.tokens.sequences import sequence_table
 from pipeline_lib.tokens.tokenisers import make_tokeniser
-from pipeline_lib.workers import Mark, run_isolated
-from tasks.select import NO_LIMITS, pieces_of_shard
+from pipeline_lib.workers import NO_LIMITS, Mark, run_isolated
 from tasks.stages import stage
 
 
@@ -26,15 +26,19 @@ def tokenise(
 
 
 def _tokenise(
-    mark: Mark, draft: Draft, shard: Artifact, selection: SelectConfig, config: TokenConfig
+    mark: Mark,
+    draft: Draft,
+    shard: Artifact,
+    selection: SelectConfig,
+    config: TokenConfig,
 ) -> None:
     tokeniser = make_tokeniser(config)
     lines: list[tuple[str, list[str]]] = []
-    for n, (piece_id, notes, names) in enumerate(pieces_of_shard(draft.store, shard)):
+    for n, (piece_id, notes, names) in enumerate(read_shard_notes(draft.store, shard)):
         mark(n)
         try:
             selected = select_notes(notes, names, selection)
         except RejectedFile:
             continue  # `select` has told why
         lines.append((piece_id, encode_piece(selected.notes, tokeniser)))
-    draft.write_table("tokens.parquet", sequence_table(lines))
+    write_lines(draft, lines)

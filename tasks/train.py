@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import CheckpointConfig, RunConfig, TelemetryConfig
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.windows import NO_WINDOWS, n_long_enough, windows_of
-from tasks.encode import load_corpus
+from pipeline_lib.stores.runs import write_run
+from pipeline_lib.stores.tokens import read_tokens, read_windows
+from pipeline_lib.tokens.windows import NO_WINDOWS, n_long_enough
 from tasks.progress import report
 from tasks.stages import stage
 
@@ -36,20 +37,13 @@ def train(
 
     ``windows`` is not needed for streams.
     """
-    from pipeline_lib.models.networks.saved import (
-        DESCRIPTION_NAME,
-        WEIGHTS_NAME,
-        describe_network,
-        save_weights,
-    )
     from pipeline_lib.models.training.loop import TrainingData, train_network
     from pipeline_lib.models.training.telemetry import open_observers
 
-    corpus = load_corpus(draft.store, tokens)
+    corpus = read_tokens(draft.store, tokens)
     of_split = dict.fromkeys((Split.TRAIN, Split.VALID), NO_WINDOWS)
     if windows is not None:
-        index = draft.store.read_table(windows, "windows.parquet")
-        of_split = {split: windows_of(index, split) for split in of_split}
+        of_split = {split: read_windows(draft.store, windows, split) for split in of_split}
     data = TrainingData(
         corpus.vocabulary,
         corpus.token_ids,
@@ -68,13 +62,6 @@ def train(
             lambda step, n_steps, text: report(label, step, n_steps, text),
             open_observers(telemetry, config, draft.store.root, stack),
         )
-    save_weights(trained.network, draft.path(WEIGHTS_NAME))
-    draft.write_table("history.parquet", trained.history)
-    draft.write_table("steps.parquet", trained.steps)
-    is_window = config.regime == "windows"
-    description = {
-        **describe_network(trained.network, config, corpus.vocabulary),
-        "n_train_pieces": n_long_enough(corpus, Split.TRAIN, config.seq_length if is_window else 1),
-        "kept_epoch": trained.kept_epoch,
-    }
-    draft.write_json(DESCRIPTION_NAME, description)
+    seq_length = config.seq_length if config.regime == "windows" else 1
+    n_train_pieces = n_long_enough(corpus, Split.TRAIN, seq_length)
+    write_run(draft, trained, config, corpus.vocabulary, n_train_pieces)

@@ -37,8 +37,6 @@ from pipeline_lib.evaluation.statistics import FloatArray, bootstrap_interval, m
 from pipeline_lib.evaluation.top_lines import Likeness, Lines
 from pipeline_lib.notes.grid import IntArray
 
-GENERATED, HELD_OUT = "generated", "held_out"
-"""Names of the sets of pieces that are compared with the training pieces."""
 NGRAM_LENGTHS = range(3, 17)
 """Lengths of the n-grams that copy rates are measured for, in notes."""
 FLAGGED_NGRAM = 8

@@ -1,19 +1,18 @@
-"""From a model and prompts to new pieces: drawn note by note, or searched for."""
+"""From a model and prompts to new pieces, by the same rules whatever the model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline_lib.config import ComposeConfig
 from pipeline_lib.generation.samples import Ending, Sample
-from pipeline_lib.models.networks.architectures import Network
-from pipeline_lib.models.protocols import Stepper
-from pipeline_lib.models.sampling.beam_search import search
-from pipeline_lib.models.sampling.network_loop import Sampler
-from pipeline_lib.models.sampling.stepper_loop import sample_stepwise
+from pipeline_lib.models.protocols import Composer
 from pipeline_lib.tokens.constraints import Constraints, constrain
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.tokenisers.base import Tokeniser
@@ -22,8 +21,40 @@ from pipeline_lib.tokens.vocabulary import Vocabulary
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """What a model made of all prompts at one temperature.
+
+    Parameters
+    ----------
+    config : ComposeConfig
+    samples : list of Sample
+        One for each prompt.
+    """
+
+    config: ComposeConfig
+    samples: list[Sample]
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedComposition(Composition):
+    """The same, and what the model thought of every new token.
+
+    Parameters
+    ----------
+    explained : pyarrow.Table
+        With `generation.explanation.EXPLANATION_SCHEMA`.
+    """
+
+    explained: pa.Table
+
+    def explanation_of(self, sample: Sample) -> pa.Table:
+        """The rows of one sample."""
+        return self.explained.filter(pc.field("sample") == sample.number)
+
+
 def compose(
-    network: Network,
+    composer: Composer,
     vocabulary: Vocabulary,
     prompts: Sequence[Prompt],
     config: ComposeConfig,
@@ -34,14 +65,17 @@ def compose(
 
     Parameters
     ----------
-    network : Network
+    composer : Composer
+        Such as `models.sampling.composers.NetworkComposer`.
     vocabulary : Vocabulary
-        The network's.
+        The composer's.
     prompts : sequence of Prompt
         All with the same number of tokens, which the vocabulary knows. The n-th one's sample has the number n.
     config : ComposeConfig
     tokeniser : Tokeniser
         The vocabulary's.
+    progress : callable
+        Told the steps done and the number of steps.
 
     Raises
     ------
@@ -49,70 +83,10 @@ def compose(
         The constraints cannot be met.
     """
     constraints = constrain(config, prompts, vocabulary, tokeniser)
-    given, length = _encoded(prompts, vocabulary), _most_tokens(constraints, config)
-    if config.beam_width is None:
-        sampler = Sampler(network, config)
-        added = sampler.sample(
-            given, constraints, length=length, seed=config.seed, progress=progress
-        )
-    else:
-        added = _searched(network, given, constraints, config.beam_width, length, progress)
-    return _samples(prompts, added, vocabulary, constraints, config)
-
-
-def compose_stepwise(
-    stepper: Stepper,
-    vocabulary: Vocabulary,
-    prompts: Sequence[Prompt],
-    config: ComposeConfig,
-    tokeniser: Tokeniser,
-    progress: Progress = lambda step, n_steps: None,
-) -> list[Sample]:
-    """Continue every prompt with another model than a network, by the same rules; it is always drawn.
-
-    Parameters
-    ----------
-    stepper : Stepper
-        The model, such as `models.ngrams.smoothed.NgramStepper`.
-    vocabulary, prompts, config, tokeniser, progress
-        As for `compose`; ``beam_width`` is not read.
-
-    Raises
-    ------
-    ConfigError
-        The constraints cannot be met.
-    """
-    constraints = constrain(config, prompts, vocabulary, tokeniser)
-    added = sample_stepwise(
-        stepper,
-        config,
-        _encoded(prompts, vocabulary),
-        constraints,
-        length=_most_tokens(constraints, config),
-        seed=config.seed,
-        progress=progress,
-    )
-    return _samples(prompts, added, vocabulary, constraints, config)
-
-
-def _encoded(prompts: Sequence[Prompt], vocabulary: Vocabulary) -> list[NDArray[np.int32]]:
-    return [vocabulary.encode(prompt.tokens) for prompt in prompts]
-
-
-def _most_tokens(constraints: Constraints, config: ComposeConfig) -> int:
-    """New tokens per sample at most; a length that was asked for is met, however many tokens it takes."""
-    return constraints.most_tokens if constraints.has_length else config.length
-
-
-def _samples(
-    prompts: Sequence[Prompt],
-    added: Sequence[NDArray[np.int32]],
-    vocabulary: Vocabulary,
-    constraints: Constraints,
-    config: ComposeConfig,
-) -> list[Sample]:
-    """What was added to each prompt, as samples."""
-    length = _most_tokens(constraints, config)
+    given = [vocabulary.encode(prompt.tokens) for prompt in prompts]
+    # A length that was asked for is met, however many tokens it takes.
+    length = constraints.most_tokens if constraints.has_length else config.length
+    added = composer.continue_prompts(given, constraints, config, length, progress)
     return [
         Sample(
             config.temperature,
@@ -125,28 +99,38 @@ def _samples(
     ]
 
 
+def compose_grid(
+    composer: Composer,
+    vocabulary: Vocabulary,
+    prompts: Sequence[Prompt],
+    grid: Sequence[ComposeConfig],
+    tokeniser: Tokeniser,
+    progress: Progress = lambda step, n_steps: None,
+) -> Iterator[Composition]:
+    """Continue every prompt at each temperature.
+
+    Parameters
+    ----------
+    composer, vocabulary, prompts, tokeniser
+        As for `compose`.
+    grid : sequence of ComposeConfig
+        One for each temperature.
+    progress : callable
+        Told the same of all temperatures together.
+    """
+    for nth, config in enumerate(grid):
+        of_part = _part(progress, nth, len(grid))
+        samples = compose(composer, vocabulary, prompts, config, tokeniser, of_part)
+        yield Composition(config, samples)
+
+
+def _part(progress: Progress, nth: int, n: int) -> Progress:
+    """Progress of the nth of n equal parts, as that of the whole."""
+    return lambda done, total: progress(nth * total + done, n * total)
+
+
 def _ending(added: NDArray[np.int32], length: int, constraints: Constraints) -> Ending:
+    """Why a sample is as long as it is."""
     if constraints.has_length:
         return "asked"
     return "limit" if len(added) == length else "model"
-
-
-def _searched(
-    network: Network,
-    prompts: Sequence[NDArray[np.int32]],
-    constraints: Constraints,
-    width: int,
-    length: int,
-    progress: Progress,
-) -> list[NDArray[np.int32]]:
-    """The outcome of a search for each prompt; what is the same for several is searched for once."""
-    found: dict[bytes, NDArray[np.int32]] = {}
-    outcomes = []
-    for n, prompt in enumerate(prompts):
-        of_prompt = constraints.of(slice(n, n + 1))
-        key = prompt.tobytes() + of_prompt.is_allowed.tobytes() + of_prompt.steps_left.tobytes()
-        if key not in found:
-            found[key] = search(network, prompt, of_prompt, width=width, length=length)
-        outcomes.append(found[key])
-        progress(n + 1, len(prompts))
-    return outcomes

@@ -5,11 +5,14 @@ Networks, n-gram models and mixtures of them all follow these.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline_lib.config import ComposeConfig
+from pipeline_lib.tokens.constraints import Constraints
 
 
 class Predictor(Protocol):
@@ -45,3 +48,30 @@ class Stepper(Protocol):
 
     def step(self, token_ids: NDArray[np.int32]) -> NDArray[np.float32]:
         """Read one token of each sequence, shape (batch,); return the logits of the next, (batch, vocab_size)."""
+
+
+class Composer(Protocol):
+    """A model that writes music: it continues prompts."""
+
+    def continue_prompts(
+        self,
+        prompts: Sequence[NDArray[np.int32]],
+        constraints: Constraints,
+        config: ComposeConfig,
+        length: int,
+        progress: Callable[[int, int], None],
+    ) -> list[NDArray[np.int32]]:
+        """The new tokens of each prompt, without prompt, start or end.
+
+        Parameters
+        ----------
+        prompts : sequence of int32 arrays
+            Token ids, without the start token; all of one length, which may be 0.
+        constraints : Constraints
+            A row for each prompt.
+        config : ComposeConfig
+        length : int
+            New tokens per prompt at most.
+        progress : callable
+            Told the steps done and the number of steps.
+        """

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline_lib.evaluation.novelty import FLAGGED_NGRAM, GENERATED
+from pipeline_lib.evaluation.novelty import FLAGGED_NGRAM
+from pipeline_lib.evaluation.sets import GENERATED
 from pipeline_lib.reports.content import Copying, ExcerptScore, LongestMatch
 from pipeline_lib.reports.language import Texts, in_all_languages
 from pipeline_lib.reports.passages import with_passage_lit

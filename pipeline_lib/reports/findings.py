@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from pipeline_lib.evaluation.novelty import HELD_OUT
+from pipeline_lib.evaluation.sets import HELD_OUT
 from pipeline_lib.reports.content import (
     BaselineResult,
     MemoryResult,

@@ -29,11 +29,9 @@ from pipeline_lib.drawing import (
     shared_panels,
     to_svg,
 )
+from pipeline_lib.evaluation.sets import CONTROL, CORPUS, TRAIN
 from pipeline_lib.reports.language import Texts
 from pipeline_lib.reports.page_style import page_style
-
-CORPUS, TRAIN, CONTROL = "corpus", "train", "control"
-"""The sets beside those of the runs, in `leap_distribution` and `overlapped_areas`."""
 
 
 def metric_intervals(metrics: pd.DataFrame, texts: Texts) -> str:

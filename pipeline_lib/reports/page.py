@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline_lib.evaluation.novelty import FLAGGED_NGRAM
+from pipeline_lib.evaluation.sets import CONTROL, TRAIN
 from pipeline_lib.reports import music_plots, plots, sample_rolls
 from pipeline_lib.reports.content import ReportContent, Sample
 from pipeline_lib.reports.copying import copy_rows, copying_note, longest_caption, shown_excerpts
@@ -148,7 +149,7 @@ def _figures(content: ReportContent, detailed: ReportContent) -> dict[str, Marku
 
 def _discrepancy_rows(discrepancies: pd.DataFrame) -> list[dict[str, Any]]:
     """Each set's figures and its name in all languages: real pieces first, the control last."""
-    order = {music_plots.TRAIN: 0, music_plots.CONTROL: 2}
+    order = {TRAIN: 0, CONTROL: 2}
     rows = [row for _, row in discrepancies.iterrows()]
     rows.sort(key=lambda row: order.get(row["set"], 1))
     return [{**row, "name": _set_name(row["set"], row["temperature"])} for row in rows]
@@ -156,9 +157,9 @@ def _discrepancy_rows(discrepancies: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _set_name(name: str, temperature: float) -> Markup:
     def written(texts: Texts) -> str:
-        if name == music_plots.TRAIN:
+        if name == TRAIN:
             return texts("plot.real")
-        label = texts("plot.control") if name == music_plots.CONTROL else name
+        label = texts("plot.control") if name == CONTROL else name
         at = texts("sample.temperature", temperature=f"{temperature:g}")
         return texts("finding.separator").join([label, at])
 

@@ -71,6 +71,11 @@ def write_musicxml(notes: GridNotes, path: Path, *, title: str) -> None:
     >>> re.findall("<type>(.*)</type>", text), re.findall("<fifths>(.*)</fifths>", text)
     (['quarter', 'eighth', 'eighth', 'half'], ['1'])
     """
+    path.write_bytes(to_musicxml(notes, title=title).encode())
+
+
+def to_musicxml(notes: GridNotes, *, title: str) -> str:
+    """The score of a piece as MusicXML; the parameters are those of `write_musicxml`."""
     from music21 import metadata, stream
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
@@ -83,7 +88,8 @@ def write_musicxml(notes: GridNotes, path: Path, *, title: str) -> None:
         score.insert(0, group)
     exporter = GeneralObjectExporter(score)
     exporter.makeNotation = False  # all of it is made here
-    path.write_bytes(_without_provenance(exporter.parse()))
+    xml: bytes = _without_provenance(exporter.parse())
+    return xml.decode()
 
 
 def _parts(notes: GridNotes, metre: Metre) -> Iterator[Any]:

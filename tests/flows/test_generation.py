@@ -16,10 +16,12 @@ import pytest
 
 from flows import cli
 from flows.cli_options import parse_range
-from flows.finished_runs import find_run
+from flows.execution import Executor
+from flows.finished_runs import FinishedRun, find_run
 from flows.journal import Entry, Journal
 from pipeline_lib.artifacts import Artifact, ArtifactStore
 from pipeline_lib.presets import build_config
+from pipeline_lib.stores import file_names
 from tasks.stages import Call
 
 # Prefect's own code warns when it is imported.
@@ -59,56 +61,49 @@ def generate(
     return call
 
 
-class Directly:
+class Directly(Executor):
     """Runs stages in this process, without Prefect, and keeps the journal."""
 
     def __init__(self, store: ArtifactStore) -> None:
         self.store = store
         self.entries: list[Entry] = []
 
-    def __call__(self, call: Call) -> Artifact:
-        artifact = call.stage.compute(self.store, call.inputs)
-        self.entries.append(Entry(call.label, "ran", "", artifact.relpath, 0.0, 0.0))
-        return artifact
-
     def all(self, calls: Sequence[Call]) -> list[Artifact]:
-        return [self(call) for call in calls]
+        artifacts = [call.stage.compute(self.store, call.inputs) for call in calls]
+        self.entries += [
+            Entry(call.label, "ran", "", artifact.relpath, 0.0, 0.0)
+            for call, artifact in zip(calls, artifacts, strict=True)
+        ]
+        return artifacts
 
 
 @pytest.fixture(scope="module")
 def artifacts(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs, of which the one that reads four tokens predicts better."""
-    from flows.experiment import read_corpus
-    from tasks.encode import encode
+    from flows.experiment import encode_corpus, read_corpus
     from tasks.index_windows import index_windows
     from tasks.prepare import prepare
     from tasks.scan import take_snapshot
-    from tasks.split import split
-    from tasks.tokenise import tokenise
     from tasks.train import train
 
     config = build_config("tiny", SETTINGS)
     run = Directly(ArtifactStore(tmp_path_factory.mktemp("results") / "artifacts"))
     snapshot = take_snapshot(run.store, prepare(str(corpus)))
     catalogued, shards = read_corpus(run, snapshot, config)
-    pieces = run(split.call("split", catalogued, config.split))
-    of_tokens = config.tokens
-    grid = of_tokens.steps_per_quarter, of_tokens.max_duration_quarter
-    lines = [
-        run(tokenise.call(f"tokenise/{name}", shard, config.select, *grid))
-        for name, shard in shards.items()
-    ]
-    tokens = run(encode.call("encode", pieces, lines, of_tokens))
+    _, tokens = encode_corpus(run, catalogued, shards, config)
     for point in config.runs:
-        length = point.seq_length
-        windows = run(index_windows.call(f"index_windows/L{length}", tokens, length, 1))
+        windows = run(index_windows.call(tokens, point.seq_length, 1))
         observed = config.checkpoints, config.telemetry
-        run(train.call(f"train/{point.name}", tokens, windows, point, *observed))
+        run.each({point.name: train.call(tokens, windows, point, *observed)})
     results = [
         {"name": point.name, "test_perplexity": float(point.seq_length)} for point in config.runs
     ]
     Journal("walks", {}, state="completed", results=results, stages=run.entries).save(run.store)
     return run.store.root
+
+
+def folder_of(run: FinishedRun) -> Path:
+    return run.store.path(run.artifact)
 
 
 def run_folder(artifacts: Path) -> Path:
@@ -133,7 +128,7 @@ def new_tokens(folder: Path) -> list[list[str]]:
         ((), "nothing has run here yet", "music-pipeline run"),
         (("--temperature", "-1"), "--temperature = -1: it must be a number", "lower is safer"),
         (("--temperature", "nan"), "--temperature = nan", "lower is safer"),
-        (("--top-k", "0"), "--top-k = 0", "--top-k: Only so many"),
+        (("--top-k", "0"), "--top-k = 0", "--top-k: Draw from this many"),
         (("--n", "0"), "--n = 0", "--n: Samples"),
         (("--key", "H major"), "--key = 'H major'", "--key: Only notes of this key"),
         (("--range", "C6-C4"), "--range 'C6-C4'", "C4-C6"),
@@ -178,7 +173,7 @@ def test_the_same_command_writes_the_same_bytes_in_another_process_without_prefe
     written = contents(tmp_path / "here")
     assert written == contents(tmp_path / "there")
     expected = {f"t1-{n:02d}.{suffix}" for n in (1, 2) for suffix in ALL_FORMATS}
-    assert set(written) == expected | {"samples.parquet", "explanations.parquet"}
+    assert set(written) == expected | {file_names.SAMPLES, file_names.EXPLANATIONS}
 
 
 @pytest.mark.slow
@@ -222,9 +217,9 @@ def test_each_temperature_continues_the_same_prompts(
     of = {m["temperature"]: m for m in manifests(tmp_path / "out")}
     assert set(of) == {0.5, 1.2}
     assert of[0.5]["prompt_tokens"] == of[1.2]["prompt_tokens"]
-    samples = pq.read_table(tmp_path / "out" / "samples.parquet")
+    samples = pq.read_table(tmp_path / "out" / file_names.SAMPLES)
     assert samples["temperature"].to_pylist() == [0.5, 0.5, 1.2, 1.2]
-    explained = pq.read_table(tmp_path / "out" / "explanations.parquet")
+    explained = pq.read_table(tmp_path / "out" / file_names.EXPLANATIONS)
     n_new = sum(map(len, new_tokens(tmp_path / "out")))
     assert len(explained) == n_new
     assert set(explained["temperature"].to_pylist()) == {0.5, 1.2}
@@ -238,9 +233,9 @@ def test_a_run_is_the_best_unless_it_is_named_or_its_folder_is(
     assert "-L4-" in best.name
     other = best.name.replace("-L4-", "-L8-")
     by_name = find_run(other, artifacts)
-    by_folder = find_run(str(by_name.folder), tmp_path / "elsewhere")
+    by_folder = find_run(str(folder_of(by_name)), tmp_path / "elsewhere")
     assert by_name.name == by_folder.name == other
-    assert by_folder.folder == by_name.folder
+    assert folder_of(by_folder) == folder_of(by_name)
     assert by_folder.corpus.vocabulary == best.corpus.vocabulary
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from flows.running import Ingestion
 from flows.summaries import print_ingestion
 from pipeline_lib.notes.corpus.catalogue import CorpusCounts
+from pipeline_lib.stores import file_names
 from tests.flows.conftest import write_bad_files, write_tune
 
 COMMAND = Path(sys.executable).with_name("music-pipeline")
@@ -88,7 +89,7 @@ def test_the_summary_names_what_was_found() -> None:
     rejects = [
         {"path": f"{n}.mid", "tune": None, "reason": "truncated", "detail": "d"} for n in range(40)
     ]
-    outcome = Ingestion("/c", counts, {".txt": 5}, rejects, "pieces.parquet", 1.5, 3, 4)
+    outcome = Ingestion("/c", counts, {".txt": 5}, rejects, file_names.PIECES, 1.5, 3, 4)
     stream = io.StringIO()
     print_ingestion(Console(file=stream, width=100), outcome)
     text = stream.getvalue()

@@ -12,8 +12,7 @@ import pytest
 from flows.inspection import inspect_artifact
 from pipeline_lib.artifacts import MANIFEST_NAME, Artifact, ArtifactStore, Provenance
 from pipeline_lib.errors import ArtifactError
-
-NOTES = "notes.parquet"
+from pipeline_lib.stores import file_names
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def write_scan(store: ArtifactStore, files: dict[str, str], written_at: str) -> 
     provenance = Provenance("scan", "key", "code")
     with store.draft("corpus", provenance) as (draft, finished):
         table = pa.table({"path": list(files), "sha256": list(files.values())})
-        draft.write_table("files.parquet", table)
+        draft.write_table(file_names.FILES, table)
         draft.facts["inputs"] = {"snapshot": [list(pair) for pair in files.items()]}
     (scanned,) = finished
     manifest = store.manifest(scanned)
@@ -40,7 +39,7 @@ def write_shard(
 ) -> Path:
     """The folder of what was ingested from these contents."""
     with store.draft("notes", Provenance("ingest", "key", "code", parents)) as (draft, finished):
-        draft.write_table(NOTES, pa.table({"pitch": [60, 62]}))
+        draft.write_table(file_names.NOTES, pa.table({"pitch": [60, 62]}))
         draft.facts["inputs"] = {"bucket": {"contents": [[c, ".mid"] for c in contents]}}
     return store.path(finished[0])
 
@@ -50,7 +49,7 @@ def test_the_artifacts_folder_is_the_one_that_the_artifact_lies_in(
 ) -> None:
     scanned = write_scan(store, {"a.mid": "aa"}, "2026-01-01")
     shard = write_shard(store, ["aa"], (scanned,))
-    of_file = inspect_artifact(shard / NOTES, tmp_path / "elsewhere", 1)
+    of_file = inspect_artifact(shard / file_names.NOTES, tmp_path / "elsewhere", 1)
     assert [step.stage for step in of_file.lineage] == ["ingest", "scan"]
     assert of_file.sources == ["a.mid"]
     monkeypatch.chdir(shard)
@@ -101,7 +100,7 @@ def test_a_scan_in_the_lineage_knows_best(store: ArtifactStore) -> None:
 
 def test_a_damaged_scan_knows_nothing(store: ArtifactStore) -> None:
     damaged = store.path(write_scan(store, {"a.mid": "aa"}, "2026-01-01"))
-    (damaged / "files.parquet").write_bytes(b"no Parquet")
+    (damaged / file_names.FILES).write_bytes(b"no Parquet")
     (damaged / MANIFEST_NAME).unlink()
     shard = write_shard(store, ["aa"])
     assert inspect_artifact(shard, store.root, 1).sources == ["sha256:aa"]

@@ -20,6 +20,7 @@ from flows.journal import CACHED, Journal, load_journal
 from flows.running import plan_flow
 from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.errors import ConfigError, CorpusError
+from pipeline_lib.stores import file_names
 from pipeline_lib.tokens.tokenisers import TOKENISERS
 from tests.flows.conftest import N_TUNES, TINY, write_tune
 
@@ -92,7 +93,7 @@ def test_the_first_run_runs_every_stage_and_ends_in_a_report(first: Journal) -> 
 
 
 def test_bad_files_are_named_with_their_reasons(first: Journal, artifacts: Path) -> None:
-    table = pq.read_table(artifacts / artifact_of(first, "split") / "pieces.parquet")
+    table = pq.read_table(artifacts / artifact_of(first, "split") / file_names.PIECES)
     rows = {row["path"]: row for row in table.to_pylist()}
     reasons = {path: row["reject_reason"] for path, row in rows.items() if row["reject_reason"]}
     assert reasons == {"x.mid": "not_music", "empty.mid": "empty_file", "half.mid": "truncated"}
@@ -178,7 +179,7 @@ def test_a_damaged_artifact_is_made_again_and_only_it(
     if damage == "delete":
         shutil.rmtree(folder)
     else:
-        weights = folder / "weights.npz"
+        weights = folder / file_names.WEIGHTS
         weights.write_bytes(weights.read_bytes()[:-7] + b"garbage")
     running = would_run(plan(corpus, artifacts))
     assert running["run"] == ["train"]
@@ -202,7 +203,7 @@ def test_a_damaged_artifact_is_made_again_and_only_it(
 def test_inspect_leads_back_to_the_midi_files(
     first: Journal, corpus: Path, artifacts: Path
 ) -> None:
-    results = artifacts / artifact_of(first, "write_report") / "results.parquet"
+    results = artifacts / artifact_of(first, "write_report") / file_names.RESULTS
     inspection = inspect_artifact(results, artifacts, n_rows=2)
     (file,) = inspection.files
     assert (file.n_rows, len(file.rows)) == (8, 2)
@@ -211,7 +212,7 @@ def test_inspect_leads_back_to_the_midi_files(
     assert {"train", "encode", "ingest", "scan"} <= {step.stage for step in inspection.lineage}
     assert inspection.sources == sorted(path.name for path in corpus.iterdir())
 
-    shard = artifacts / artifact_of(first, "ingest/") / "notes.parquet"
+    shard = artifacts / artifact_of(first, "ingest/") / file_names.NOTES
     of_shard = inspect_artifact(shard, artifacts, n_rows=1).sources
     assert of_shard
     assert set(of_shard) < set(inspection.sources)
@@ -231,10 +232,10 @@ def test_a_folder_without_a_usable_file_ends_in_one_clear_error(
 def test_every_content_is_one_piece_however_often_it_is_there(
     first: Journal, artifacts: Path
 ) -> None:
-    files = pq.read_table(artifacts / artifact_of(first, "split") / "pieces.parquet").to_pylist()
+    files = pq.read_table(artifacts / artifact_of(first, "split") / file_names.PIECES).to_pylist()
     status = Counter(row["status"] for row in files)
     assert status == {"accepted": N_TUNES, "duplicate": 2, "rejected": 3}
-    table = pq.read_table(artifacts / artifact_of(first, "encode") / "pieces.parquet")
+    table = pq.read_table(artifacts / artifact_of(first, "encode") / file_names.PIECES)
     assert table.num_rows == N_TUNES
 
 
@@ -247,11 +248,11 @@ def test_without_a_prompt_music_is_written_from_nothing(
     measured = {"evaluate", "measure_distance", "check_novelty"}
     assert ran == {"choose_prompts", "generate", *measured, "write_report"}
     prompts = pq.read_table(
-        artifacts / artifact_of(promptless, "choose_prompts") / "prompts.parquet"
+        artifacts / artifact_of(promptless, "choose_prompts") / file_names.PROMPTS
     )
     assert prompts["tokens"].to_pylist() == [[], [], []]
     assert set(prompts["time_signature"].to_pylist()) == {"4/4"}
-    samples = pq.read_table(artifacts / artifact_of(promptless, "generate/") / "samples.parquet")
+    samples = pq.read_table(artifacts / artifact_of(promptless, "generate/") / file_names.SAMPLES)
     assert any(samples["tokens"].to_pylist())
 
 
@@ -264,27 +265,27 @@ def test_each_temperature_has_samples_and_figures_in_one_call(
     assert ran == {"generate": 3, **measured, "write_report": 1}
 
     samples = artifacts / artifact_of(grid, "generate/")
-    table = pq.read_table(samples / "samples.parquet").to_pandas()
+    table = pq.read_table(samples / file_names.SAMPLES).to_pandas()
     assert table.groupby("temperature")["sample"].nunique().to_dict() == {0.5: 3, 1.2: 3}
     assert (
         table.groupby("sample")["prompt_tokens"].agg(lambda p: len({*map(tuple, p)})) == 1
     ).all()
     n_new = table["tokens"].map(len).groupby(table["temperature"]).sum().to_dict()
-    explained = pq.read_table(samples / "explanations.parquet").to_pandas()
+    explained = pq.read_table(samples / file_names.EXPLANATIONS).to_pandas()
     assert explained.groupby("temperature").size().to_dict() == n_new
     assert {path.stem for path in samples.glob("*.mid")} == {"t0.5-01", "t1.2-01"}
     assert json.loads((samples / "t1.2-01.json").read_text())["temperature"] == 1.2
 
     measured = artifacts / artifact_of(grid, "evaluate/")
-    for name in ("pieces.parquet", "leaps.parquet"):
+    for name in (file_names.PIECES, file_names.LEAPS):
         table = pq.read_table(measured / name).to_pandas()
         assert table.query("set == 'generated'")["temperature"].unique().tolist() == [0.5, 1.2]
         assert table.query("set == 'corpus'")["temperature"].isna().all()
-    summary = pq.read_table(measured / "summary.parquet").to_pandas()
+    summary = pq.read_table(measured / file_names.METRIC_SUMMARY).to_pandas()
     of_corpus = summary.groupby("metric")[["corpus_mean", "corpus_low", "corpus_high"]]
     assert (of_corpus.nunique() <= 1).all(axis=None)
 
-    report = (artifacts / artifact_of(grid, "write_report") / "report.html").read_text()
+    report = (artifacts / artifact_of(grid, "write_report") / file_names.REPORT).read_text()
     for temperature in ("0.5", "1.2"):
         assert report.count(f">temperature {temperature}</span>") == 2 + 2  # columns and samples
 
@@ -296,7 +297,7 @@ def test_an_experiment_can_judge_the_lab_reports_claims(
     judged = run(corpus, artifacts, **{"report.claims": True})
     ran = [entry.stage for entry in judged.stages if entry.state == "ran"]
     assert ran == ["judge_claims", "write_report"]
-    findings = pq.read_table(artifacts / artifact_of(judged, "judge_claims") / "findings.parquet")
+    findings = pq.read_table(artifacts / artifact_of(judged, "judge_claims") / file_names.FINDINGS)
     assert findings.num_rows == 0
     page = Path(judged.report).read_text(encoding="utf-8")
     assert page.count('class="claim cannot_tell"') == 7

@@ -9,11 +9,12 @@ import pytest
 
 from pipeline_lib.config import ComposeConfig, NetworkConfig
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.generation.composing import compose, compose_stepwise
+from pipeline_lib.generation.composing import compose
 from pipeline_lib.generation.samples import Sample
 from pipeline_lib.models.networks.architectures import Network
 from pipeline_lib.models.ngrams.counts import count_ngrams
 from pipeline_lib.models.ngrams.smoothed import NgramStepper, witten_bell
+from pipeline_lib.models.sampling.composers import NetworkComposer, StepperComposer
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS
 from tests.generation.tiny_music import KNOWN, STEPS, TOKENISER, ending_network, network, prompt
@@ -35,7 +36,9 @@ OUTSIDE = prompt("Pitch_57:1", "Pitch_74:1")
 
 
 def composed(net: Network, prompts: list[Prompt] | None = None, **settings: Any) -> list[Sample]:
-    return compose(net, KNOWN, prompts or PROMPTS, ComposeConfig(**settings), TOKENISER)
+    return compose(
+        NetworkComposer(net), KNOWN, prompts or PROMPTS, ComposeConfig(**settings), TOKENISER
+    )
 
 
 def pitches(sample: Sample) -> set[int]:
@@ -94,7 +97,7 @@ def test_an_n_gram_model_meets_the_same_constraints() -> None:
     counts = count_ngrams(everything, np.array([[0, len(everything)]]), len(KNOWN), 2)
     config = ComposeConfig(key="prompt", bars=4, end_on_tonic=True, min_pitch=58, max_pitch=72)
     stepper = NgramStepper(witten_bell(counts, 2))
-    samples = compose_stepwise(stepper, KNOWN, PROMPTS, config, TOKENISER)
+    samples = compose(StepperComposer(stepper), KNOWN, PROMPTS, config, TOKENISER)
     assert [(sample.number, sample.prompt) for sample in samples] == [*enumerate(PROMPTS)]
     for sample, tonic in zip(samples, (7, 9, 3), strict=True):
         assert pitches(sample) <= set(range(58, 73))
@@ -158,7 +161,8 @@ def test_equal_notes_in_other_metres_are_searched_for_apart() -> None:
 def test_progress_is_told_to_the_end(beam_width: int | None) -> None:
     told: list[tuple[int, int]] = []
     config = ComposeConfig(beam_width=beam_width, length=40)
-    compose(network(), KNOWN, PROMPTS, config, TOKENISER, lambda n, total: told.append((n, total)))
+    composer = NetworkComposer(network())
+    compose(composer, KNOWN, PROMPTS, config, TOKENISER, lambda n, total: told.append((n, total)))
     assert told[-1][0] == told[-1][1]
     assert np.all(np.diff([n for n, _ in told]) >= 0)
 

@@ -19,6 +19,7 @@ from pipeline_lib.artifacts import ArtifactStore
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.corpus.scanning import scan_corpus
 from pipeline_lib.notes.table import RejectReason, Status
+from pipeline_lib.stores.notes import read_shard_pieces
 from tasks.ingest import ingest
 
 _SOURCES = ("nottingham-melody", "pop909", "piano-midi-de", "js-fakes")
@@ -63,7 +64,7 @@ def ingested(folder: Path, artifacts: Path, n_shards: int, **settings: object) -
     store = ArtifactStore(artifacts)
     config = ParseConfig.model_validate(settings)
     shards = [ingest(store, b, config) for b in scan_corpus(folder).buckets(n_shards)]
-    return pa.concat_tables(store.read_table(shard, "pieces.parquet") for shard in shards)
+    return pa.concat_tables(read_shard_pieces(store, shard) for shard in shards)
 
 
 def check_every_file_has_a_row(folder: Path, pieces: pa.Table) -> Counter[str]:
@@ -104,6 +105,7 @@ _INGEST_AND_TELL_PEAK = """
     from pipeline_lib.config import ParseConfig, PipelineConfig
     from pipeline_lib.notes.corpus.catalogue import count_corpus
     from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
+    from pipeline_lib.stores.pieces import pieces_path
     from tasks.catalogue import catalogue
     from tasks.ingest import ingest
     from tasks.scan import scan, take_snapshot
@@ -128,7 +130,7 @@ _INGEST_AND_TELL_PEAK = """
         encode(store, split(store, pieces, config.split), lines, config.tokens)
         # Not getrusage: its maximum begins with that of the process that started this one.
         peak = re.search(r"VmHWM:\\s+([0-9]+)", Path("/proc/self/status").read_text())[1]
-        print(peak, store.path(pieces, "pieces.parquet"))
+        print(peak, pieces_path(store, pieces))
 """
 
 

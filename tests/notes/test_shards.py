@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from pipeline_lib.config import ParseConfig
 from pipeline_lib.errors import CorpusError
 from pipeline_lib.notes.corpus import shards
 from pipeline_lib.notes.corpus.scanning import scan_corpus
-from pipeline_lib.notes.corpus.shards import SHARD_FILES, write_shard
+from pipeline_lib.notes.corpus.shards import write_shard
 from pipeline_lib.notes.corpus.snapshot import Bucket, CorpusSnapshot
 from pipeline_lib.notes.table import RejectReason
+from pipeline_lib.stores.notes import SHARD_FILES, open_shard, read_shard_pieces
 from pipeline_lib.workers import LossReason, ProcessLost
 from tasks.ingest import ingest
 
@@ -47,8 +49,10 @@ def write_bucket(tmp_path: Path) -> Callable[[Bucket], Tables]:
 
     def write(bucket: Bucket) -> Tables:
         with store.draft("notes", Provenance("ingest", "key", "c0de")) as (draft, finished):
-            write_shard(draft, bucket, ParseConfig())
-        return {name: store.read_table(finished[0], f"{name}.parquet") for name in SHARD_FILES}
+            write_shard(partial(open_shard, draft), bucket, ParseConfig())
+        return {
+            name: store.read_table(finished[0], file.name) for name, file in SHARD_FILES.items()
+        }
 
     return write
 
@@ -95,7 +99,7 @@ def test_a_shard_has_the_pieces_of_all_files_in_a_process_of_its_own(
     write_corpus: Write, write_bucket: Callable[[Bucket], Tables]
 ) -> None:
     tables = write_bucket(whole_bucket(scan_corpus(write_corpus(FILES))))
-    for name, (schema, _) in SHARD_FILES.items():
+    for name, (_, schema, _) in SHARD_FILES.items():
         assert tables[name].schema.remove_metadata().equals(schema.remove_metadata())
         assert tables[name].schema.metadata[b"schema"] == schema.metadata[b"schema"]
     assert outcomes(tables) == {
@@ -175,7 +179,7 @@ def test_renaming_changes_nothing(
         files = {f"{folder}/{n}": c for n, c in zip(names, contents.values(), strict=True)}
         bucket = whole_bucket(scan_corpus(write_corpus(files) / folder))
         with store.draft("notes", Provenance("ingest", "key", "c0de")) as (draft, finished):
-            write_shard(draft, bucket, ParseConfig())
+            write_shard(partial(open_shard, draft), bucket, ParseConfig())
         shards_written.add(finished[0])
     assert len(shards_written) == 1
 
@@ -311,6 +315,6 @@ def test_a_book_of_many_tunes_has_time_for_each(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path / "artifacts")
     (bucket,) = scan_corpus(root).buckets(1)
     shard = ingest(store, bucket, ParseConfig(file_limit_sec=1.5))
-    rows = store.read_table(shard, "pieces.parquet").to_pylist()
+    rows = read_shard_pieces(store, shard).to_pylist()
     by_tune = {row["tune"]: row["reject_reason"] for row in rows}
     assert by_tune == {None: RejectReason.TIMED_OUT, **dict.fromkeys(range(1, 41))}

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.evaluation.metrics import METRICS
-from pipeline_lib.evaluation.novelty import GENERATED, HELD_OUT, NGRAM_LENGTHS, CopyBaseline
+from pipeline_lib.evaluation.novelty import NGRAM_LENGTHS, CopyBaseline
+from pipeline_lib.evaluation.sets import GENERATED, HELD_OUT
 from pipeline_lib.notes.corpus.catalogue import CorpusCounts
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi.files import write_midi

@@ -12,15 +12,19 @@ from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import BaselineConfig, EvaluateConfig, GenerateConfig
 from pipeline_lib.generation.samples import SAMPLE_SCHEMA
 from pipeline_lib.notes.table import Split
+from pipeline_lib.stores import file_names
+from pipeline_lib.stores.measures import read_metrics
+from pipeline_lib.stores.scores import WITH_MEMORY, read_ngram_orders, read_score_table, read_scores
+from pipeline_lib.stores.tokens import read_vocabulary, write_tokens
+from pipeline_lib.stores.tokens import write_prompts as save_prompts
 from pipeline_lib.tokens.corpus import build_corpus
-from pipeline_lib.tokens.prompts import Prompt, prompt_table
+from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, build_vocabulary
-from tasks.encode import load_corpus
 from tasks.evaluate import evaluate
 from tasks.fit_baselines import fit_baselines
 from tasks.generate_baseline import generate_baseline
-from tasks.score import BY_PLACE_NAME, RELIABILITY_NAME, WITH_MEMORY, score_baselines
+from tasks.score import score_baselines
 from tasks.stages import stage
 from tests.tokenisers import NOTES
 
@@ -41,11 +45,7 @@ def write_tunes(draft: Draft, seed: int) -> None:
         lines.add(f"p{n}", tokens)
         rows.append(_row(f"p{n}", split))
     vocabulary, table = build_vocabulary(lines.count(row["line"] for row in rows[:8]), 8, 1, NOTES)
-    corpus = build_corpus(rows, lines, vocabulary)
-    draft.write_table("vocabulary.parquet", table)
-    draft.write_table("tokens.parquet", corpus.table)
-    draft.write_table("pieces.parquet", corpus.pieces)
-    draft.write_json("tokeniser.json", NOTES.config.model_dump(mode="json"))
+    write_tokens(draft, build_corpus(rows, lines, vocabulary), table, NOTES)
 
 
 def _row(piece_id: str, split: Split) -> dict[str, Any]:
@@ -62,9 +62,9 @@ def _row(piece_id: str, split: Split) -> dict[str, Any]:
 @stage(kind="prompts")
 def write_prompts(draft: Draft, tokens: Artifact) -> None:
     """Four prompts of three tokens."""
-    known = load_corpus(draft.store, tokens).vocabulary.tokens[len(SPECIAL_TOKENS) :]
+    known = read_vocabulary(draft.store, tokens).tokens[len(SPECIAL_TOKENS) :]
     prompts = [Prompt(f"p{n}", tuple(known[n : n + 3]), "4/4", 120.0, None) for n in range(4)]
-    draft.write_table("prompts.parquet", prompt_table(prompts))
+    save_prompts(draft, prompts)
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,9 @@ def samples(store: ArtifactStore, tokens: Artifact, baselines: Artifact) -> Arti
 
 
 def test_every_model_is_scored_on_the_same_targets(store: ArtifactStore, scores: Artifact) -> None:
-    summary = store.read_json(scores, "summary.json")
+    summary = read_scores(store, scores).summaries
     assert set(summary) == {"unigram", "witten_bell", "kneser_ney", WITH_MEMORY}
-    tables = {name: store.read_table(scores, f"{name}.parquet") for name in summary}
+    tables = {name: read_score_table(store, scores, name) for name in summary}
     targets = ["position", "piece", "place", "token_id", "n_notes"]
     # 3 pieces of 42 tokens, 5 of context each; all tokens are known.
     assert {table.num_rows for table in tables.values()} == {3 * 37}
@@ -108,10 +108,9 @@ def test_every_model_is_scored_on_the_same_targets(store: ArtifactStore, scores:
 
 
 def test_breakdowns_add_up_to_the_summary(store: ArtifactStore, scores: Artifact) -> None:
-    summary = store.read_json(scores, "summary.json")
-    by_place = store.read_table(scores, BY_PLACE_NAME).to_pandas()
-    curves = store.read_table(scores, RELIABILITY_NAME).to_pandas()
-    for name, figures in summary.items():
+    found = read_scores(store, scores)
+    by_place, curves = found.loss_by_place, found.reliability
+    for name, figures in found.summaries.items():
         parts = figures["pitch_loss_nat"] + figures["duration_loss_nat"]
         assert parts == pytest.approx(figures["loss_nat"])
         places = by_place[by_place["model"] == name]
@@ -128,18 +127,18 @@ def test_breakdowns_add_up_to_the_summary(store: ArtifactStore, scores: Artifact
 def test_the_best_n_gram_model_continues_the_prompts_at_each_temperature(
     store: ArtifactStore, tokens: Artifact, baselines: Artifact, scores: Artifact, samples: Artifact
 ) -> None:
-    table = store.read_table(samples, "samples.parquet")
+    table = store.read_table(samples, file_names.SAMPLES)
     assert table.schema.equals(SAMPLE_SCHEMA)
-    known = store.read_json(scores, "models.json")
-    order = {model["model"]: model["order"] for model in known["ngrams"]}[known["long_term"]]
-    assert set(table["run"].to_pylist()) == {f"{known['long_term']}-{order}"}
+    known = read_ngram_orders(store, scores)
+    order = known.orders[known.long_term_name]
+    assert set(table["run"].to_pylist()) == {f"{known.long_term_name}-{order}"}
     assert table["temperature"].to_pylist() == [0.8] * 4 + [1.0] * 4
     assert table["sample"].to_pylist() == [*range(4)] * 2
     assert max(map(len, table["tokens"].to_pylist())) <= GENERATE.length
-    of_corpus = set(load_corpus(store, tokens).vocabulary.tokens) - set(SPECIAL_TOKENS)
+    of_corpus = set(read_vocabulary(store, tokens).tokens) - set(SPECIAL_TOKENS)
     assert {token for row in table["tokens"].to_pylist() for token in row} <= of_corpus
     again = generate_baseline(store, tokens, baselines, write_prompts(store, tokens), GENERATE)
-    assert store.read_table(again, "samples.parquet").equals(table)
+    assert store.read_table(again, file_names.SAMPLES).equals(table)
 
 
 def test_n_gram_samples_are_drawn_where_networks_search(
@@ -147,7 +146,7 @@ def test_n_gram_samples_are_drawn_where_networks_search(
 ) -> None:
     searched = GenerateConfig(beam_width=3, bars=2)
     drawn = generate_baseline(store, tokens, baselines, write_prompts(store, tokens), searched)
-    table: pa.Table = store.read_table(drawn, "samples.parquet")
+    table: pa.Table = store.read_table(drawn, file_names.SAMPLES)
     assert table["beam_width"].to_pylist() == [None] * 4
     assert table["ended_by"].to_pylist() == ["asked"] * 4
 
@@ -156,7 +155,7 @@ def test_n_gram_samples_are_measured_like_any_others(
     store: ArtifactStore, tokens: Artifact, samples: Artifact
 ) -> None:
     measured = evaluate(store, tokens, samples, GENERATE.length, EvaluateConfig())
-    summary = store.read_table(measured, "summary.parquet").to_pandas()
+    summary = read_metrics(store, measured).summary
     assert summary["temperature"].unique().tolist() == [0.8, 1.0]
     assert (summary["n_generated"] <= 4).all()
 

@@ -8,15 +8,25 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline_lib.artifacts import ArtifactStore, Draft, Provenance
+from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import ComposeConfig
 from pipeline_lib.evaluation.novelty import NOVELTY_SCHEMA
-from pipeline_lib.generation.samples import Sample, sample_table
+from pipeline_lib.generation.composing import Composition
+from pipeline_lib.generation.samples import Sample
+from pipeline_lib.reports.builders.copying import build_copying
+from pipeline_lib.reports.content import Copying
+from pipeline_lib.stores.measures import read_copies
+from pipeline_lib.stores.pieces import read_pieces
+from pipeline_lib.stores.pieces import write_pieces as save_pieces
+from pipeline_lib.stores.samples import read_samples
+from pipeline_lib.stores.samples import write_samples as save_samples
+from pipeline_lib.stores.tokens import read_tokens
+from pipeline_lib.stores.tokens import write_tokens as save_tokens
 from pipeline_lib.tokens.corpus import build_corpus
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary
-from tasks.check_novelty import check_novelty, read_copying
+from tasks.check_novelty import check_novelty
 from tasks.stages import stage
 from tests.tokenisers import NOTES
 
@@ -64,11 +74,7 @@ def write_tokens(draft: Draft) -> None:
         )
     train = [row["line"] for row in rows if row["split"] == "train"]
     vocabulary, table = build_vocabulary(lines.count(train), N_TRAIN, 1, NOTES)
-    corpus = build_corpus(rows, lines, vocabulary)
-    draft.write_table("vocabulary.parquet", table)
-    draft.write_table("tokens.parquet", corpus.table)
-    draft.write_table("pieces.parquet", corpus.pieces)
-    draft.write_json("tokeniser.json", NOTES.config.model_dump(mode="json"))
+    save_tokens(draft, build_corpus(rows, lines, vocabulary), table, NOTES)
 
 
 @stage(kind="pieces")
@@ -81,7 +87,7 @@ def write_pieces(draft: Draft) -> None:
     schema = pa.schema(
         [*((n, pa.string()) for n in ("piece_id", "path", "split")), ("tune", pa.int32())]
     )
-    draft.write_table("pieces.parquet", pa.Table.from_pylist(rows, schema=schema))
+    save_pieces(draft, pa.Table.from_pylist(rows, schema=schema))
 
 
 @stage(kind="samples")
@@ -96,7 +102,7 @@ def write_samples(draft: Draft, n_copied: int) -> None:
         given = as_tokens(random_notes(seed=200, n=N_GIVEN))
         prompt = Prompt("test0", tuple(given), "4/4", 120.0, None)
         samples.append(Sample(1.0, number, prompt, tuple(as_tokens(notes)), "asked"))
-    draft.write_table("samples.parquet", sample_table(samples, "lstm", ComposeConfig()))
+    save_samples(draft, "lstm", [Composition(ComposeConfig(), samples)])
 
 
 @pytest.fixture
@@ -107,7 +113,7 @@ def store(tmp_path: Path) -> ArtifactStore:
 def test_a_planted_copy_is_flagged_and_its_source_found(store: ArtifactStore) -> None:
     tokens, samples = write_tokens(store), write_samples(store, 12)
     novelty = check_novelty(store, tokens, samples, 40)
-    table = store.read_table(novelty, "novelty.parquet")
+    table = read_copies(store, novelty).pieces
     assert table.schema.remove_metadata().equals(NOVELTY_SCHEMA.remove_metadata())
     new, copy, *held_out = table.to_pylist()
     assert [row["set"] for row in held_out] == ["held_out"] * (N_VALID + N_TEST)
@@ -118,16 +124,25 @@ def test_a_planted_copy_is_flagged_and_its_source_found(store: ArtifactStore) ->
     assert (copy["transposed_notes"], copy["transposed_semitones"]) == (12, 5)
     assert (copy["transposed_source"], copy["nearest_source"]) == ("train3", "train3")
     assert (copy["transposed_start"], copy["transposed_source_start"]) == (10, 20)
-    baseline = store.read_json(novelty, "baseline.json")
-    assert new["transposed_notes"] <= baseline["match_notes"] < 12
+    baseline = read_copies(store, novelty).baseline
+    assert new["transposed_notes"] <= baseline.match_notes < 12
 
 
-def test_a_planted_copy_is_reported_with_its_file(store: ArtifactStore, tmp_path: Path) -> None:
-    tokens, pieces, samples = write_tokens(store), write_pieces(store), write_samples(store, 12)
+def report_on(store: ArtifactStore, samples: Artifact, runs: list[str]) -> Copying:
+    """The report's section on runs that all wrote these samples."""
+    tokens, pieces = write_tokens(store), write_pieces(store)
     novelty = check_novelty(store, tokens, samples, 40)
-    draft = Draft(store, tmp_path / "report", Provenance("test", "", ""))
-    report = read_copying(draft, ["lstm"], [samples], [novelty], tokens, pieces)
-    longest = report.longest
+    return build_copying(
+        dict.fromkeys(runs, read_copies(store, novelty)),
+        dict.fromkeys(runs, read_samples(store, samples)),
+        read_tokens(store, tokens),
+        read_pieces(store, pieces),
+        NOTES,
+    )
+
+
+def test_a_planted_copy_is_reported_with_its_file(store: ArtifactStore) -> None:
+    longest = report_on(store, write_samples(store, 12), ["lstm"]).longest
     assert longest is not None
     assert (longest.run, longest.n_notes, longest.semitones) == ("lstm", 12, 5)
     assert (longest.sample.name, longest.source.name) == ("t1-02", "train/train3.abc")
@@ -137,16 +152,11 @@ def test_a_planted_copy_is_reported_with_its_file(store: ArtifactStore, tmp_path
     shown = longest.sample.excerpt
     assert shown.first_bar == quarters // 4  # counted from 1, and one bar before
     assert shown.first_onset_step == (4 + quarters % 4) * NOTES.steps_per_quarter
-    assert draft.path("copy.musicxml").read_text() == longest.sample.musicxml
+    assert "<work-title>t1-02</work-title>" in longest.sample.musicxml
 
 
-def test_the_same_held_out_pieces_stand_beside_all_runs_once(
-    store: ArtifactStore, tmp_path: Path
-) -> None:
-    tokens, pieces, samples = write_tokens(store), write_pieces(store), write_samples(store, 12)
-    novelty = check_novelty(store, tokens, samples, 40)
-    draft = Draft(store, tmp_path / "report", Provenance("test", "", ""))
-    report = read_copying(draft, ["a", "b"], [samples] * 2, [novelty] * 2, tokens, pieces)
+def test_the_same_held_out_pieces_stand_beside_all_runs_once(store: ArtifactStore) -> None:
+    report = report_on(store, write_samples(store, 12), ["a", "b"])
     assert report.novelty.groupby("set").size().to_dict() == {"generated": 4, "held_out": 20}
     assert report.novelty["run"].value_counts().to_dict() == {"a": 2, "b": 2}
     of_eight = report.copied[report.copied["n"] == 8]

@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 import pytest
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import ComposeConfig, EvaluateConfig
 from pipeline_lib.evaluation.metrics import METRICS
-from pipeline_lib.generation.samples import Sample, sample_table
+from pipeline_lib.generation.composing import Composition
+from pipeline_lib.generation.samples import Sample
+from pipeline_lib.stores.measures import read_distances, read_metrics
+from pipeline_lib.stores.samples import write_samples as save_samples
+from pipeline_lib.stores.tokens import write_tokens as save_tokens
 from pipeline_lib.tokens.corpus import build_corpus
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tasks.evaluate import evaluate
-from tasks.generate import SAMPLES_NAME
-from tasks.measure_distance import DISCREPANCIES_NAME, DISTANCES_NAME, measure_distance
+from tasks.measure_distance import measure_distance
 from tasks.stages import stage
 from tests.tokenisers import note_events
 
@@ -47,17 +48,13 @@ def write_tokens(draft: Draft) -> None:
         rows.append(row | {"split": "train" if n < N_TRAIN else "test"})
     train = [row["line"] for row in rows[:N_TRAIN]]
     vocabulary, table = build_vocabulary(lines.count(train), len(train), 1, TOKENISER)
-    corpus = build_corpus(rows, lines, vocabulary)
-    draft.write_table("vocabulary.parquet", table)
-    draft.write_table("tokens.parquet", corpus.table)
-    draft.write_table("pieces.parquet", corpus.pieces)
-    draft.write_json("tokeniser.json", TOKENISER.config.model_dump(mode="json"))
+    save_tokens(draft, build_corpus(rows, lines, vocabulary), table, TOKENISER)
 
 
 @stage(kind="samples")
 def write_samples(draft: Draft, temperatures: list[float], widest: int) -> None:
     """Walks again, with other steps, as `generate` writes its samples."""
-    tables = []
+    compositions = []
     for temperature in temperatures:
         prompt = Prompt("none", walk(0, N_GIVEN), "4/4", 90.0, None)
         samples = [
@@ -65,8 +62,8 @@ def write_samples(draft: Draft, temperatures: list[float], widest: int) -> None:
             for n in range(N_SAMPLES)
         ]
         config = ComposeConfig(temperature=temperature)
-        tables.append(sample_table(samples, "made-up", config))
-    draft.write_table(SAMPLES_NAME, pa.concat_tables(tables))
+        compositions.append(Composition(config, samples))
+    save_samples(draft, "made-up", compositions)
 
 
 @pytest.fixture(scope="module")
@@ -89,14 +86,10 @@ def measure(store: ArtifactStore, temperatures: list[float], widest: int) -> Art
     return evaluate(store, tokens, samples, LENGTH, EvaluateConfig())
 
 
-def frame(store: ArtifactStore, artifact: Artifact, name: str) -> pd.DataFrame:
-    return store.read_table(artifact, name).to_pandas()
-
-
 def test_as_many_train_pieces_are_measured_as_there_are_test_pieces(
     store: ArtifactStore, measured: Artifact
 ) -> None:
-    figures = frame(store, measured, "pieces.parquet")
+    figures = read_metrics(store, measured).pieces
     assert figures["set"].value_counts().to_dict() == {
         "generated": 2 * N_SAMPLES,
         "corpus": N_TEST,
@@ -112,8 +105,8 @@ def test_as_many_train_pieces_are_measured_as_there_are_test_pieces(
 
 
 def test_every_set_is_held_against_the_corpus(store: ArtifactStore, distances: Artifact) -> None:
-    by_metric = frame(store, distances, DISTANCES_NAME)
-    together = frame(store, distances, DISCREPANCIES_NAME)
+    found = read_distances(store, distances)
+    by_metric, together = found.by_metric, found.together
     sets = [("generated", 0.5), ("generated", 1.0), ("train", None), ("control", 1.0)]
     for table in (by_metric, together):
         named = table[["set", "temperature"]].drop_duplicates()
@@ -129,9 +122,10 @@ def test_every_set_is_held_against_the_corpus(store: ArtifactStore, distances: A
 def test_wide_leaps_are_further_from_walks_than_other_walks(
     store: ArtifactStore, distances: Artifact
 ) -> None:
-    by_metric = frame(store, distances, DISTANCES_NAME)
+    found = read_distances(store, distances)
+    by_metric = found.by_metric
     leaps = by_metric[by_metric["metric"] == "leap_rate"].set_index("set")["overlapped_area"]
     assert leaps["control"] < leaps["train"]
-    together = frame(store, distances, DISCREPANCIES_NAME).set_index("set")
+    together = found.together.set_index("set")
     assert together.loc["control", "mmd_squared"] > together.loc["train", "mmd_squared"]
     assert together.loc["control", "p"] < 0.05 < together.loc["train", "p"]

@@ -8,6 +8,7 @@ on one goes on with another.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,9 @@ from pipeline_lib.models.networks.architectures import Network
 from pipeline_lib.models.training.checkpoints import to_numpy
 from pipeline_lib.tokens.vocabulary import Vocabulary, vocabulary_from_rows, vocabulary_rows
 
-WEIGHTS_NAME = "weights.npz"
-DESCRIPTION_NAME = "run.json"
-
 
 def describe_network(network: Network, config: RunConfig, vocabulary: Vocabulary) -> dict[str, Any]:
-    """Describe a network as JSON values: all that `load_network` needs beside the weights."""
+    """Describe a network as JSON values: all that `rebuild_network` needs beside the weights."""
     return {
         "name": config.name,
         "config": config.model_dump(mode="json"),
@@ -33,13 +31,15 @@ def describe_network(network: Network, config: RunConfig, vocabulary: Vocabulary
     }
 
 
-def load_network(folder: Path) -> tuple[Network, RunConfig]:
-    """Rebuild a trained network from its run's folder.
+def rebuild_network(described: Mapping[str, Any], weights: Path) -> tuple[Network, RunConfig]:
+    """Rebuild a trained network from what was saved of it.
 
     Parameters
     ----------
-    folder : Path
-        A folder that holds `DESCRIPTION_NAME` and `WEIGHTS_NAME`.
+    described : mapping
+        From `describe_network`.
+    weights : Path
+        The file of `save_weights`.
 
     Returns
     -------
@@ -48,12 +48,11 @@ def load_network(folder: Path) -> tuple[Network, RunConfig]:
     config : RunConfig
         The settings that it was trained with.
     """
-    described = json.loads((folder / DESCRIPTION_NAME).read_text(encoding="utf-8"))
     config = RunConfig.model_validate_json(json.dumps(described["config"]))
     # Reading needs neither several devices nor half precision.
     config = config.model_copy(update={"n_devices": 1, "precision": "float32"})
     network = Network(config, vocabulary_from_rows(described["vocabulary"]))
-    load_weights(network, folder / WEIGHTS_NAME)
+    load_weights(network, weights)
     return network, config
 
 

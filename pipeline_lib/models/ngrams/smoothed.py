@@ -215,6 +215,10 @@ def kneser_ney(counts: NgramCounts, order: int) -> NgramModel:
     return NgramModel(orders, counts.vocab_size)
 
 
+SMOOTHINGS = {"witten_bell": witten_bell, "kneser_ney": kneser_ney}
+"""Ways to make a model from counts and an order, by name."""
+
+
 def _contexts(counts: NgramCounts, n: int) -> tuple[IntArray, int]:
     """Context ids of the n-grams of length ``n + 1``, and how many contexts there are."""
     n_contexts = len(counts.orders[n - 1].keys) if n else 1

@@ -6,6 +6,8 @@ to write repetitive text (Holtzman et al. 2020), and music likewise.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,6 +89,27 @@ def search(
             remedy="search with a larger generate.beam_width",
         )
     return max(finished, key=lambda found: found[0])[1]
+
+
+def search_each(
+    network: Network,
+    prompts: Sequence[NDArray[np.int32]],
+    constraints: Constraints,
+    width: int,
+    length: int,
+    progress: Callable[[int, int], None],
+) -> list[NDArray[np.int32]]:
+    """The outcome of `search` for each prompt; what is the same for several is searched for once."""
+    found: dict[bytes, NDArray[np.int32]] = {}
+    outcomes = []
+    for n, prompt in enumerate(prompts):
+        of_prompt = constraints.of(slice(n, n + 1))
+        key = prompt.tobytes() + of_prompt.is_allowed.tobytes() + of_prompt.steps_left.tobytes()
+        if key not in found:
+            found[key] = search(network, prompt, of_prompt, width=width, length=length)
+        outcomes.append(found[key])
+        progress(n + 1, len(prompts))
+    return outcomes
 
 
 def _allowed(constraints: Constraints, steps_left: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ Put together from the scan's list of files, the shards' pieces and the selection
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -232,3 +233,8 @@ def count_corpus(pieces: pa.Table) -> CorpusCounts:
 
 def _total(column: pa.ChunkedArray) -> Any:
     return pc.sum(column).as_py() or 0
+
+
+def piece_path(row: Mapping[str, Any]) -> str:
+    """Where a piece of the table comes from: its file's path, and which tune of it, if it has several."""
+    return f"{row['path']} #{row['tune']}" if row["tune"] else str(row["path"])

@@ -13,51 +13,39 @@ own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from itertools import groupby
 from pathlib import Path
 
 import pyarrow.compute as pc
 
-from pipeline_lib.artifacts import Draft
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.errors import CorpusError
 from pipeline_lib.notes.corpus.archives import read_file, read_members
+from pipeline_lib.notes.corpus.shard_tables import ShardTables
 from pipeline_lib.notes.corpus.snapshot import SCORE_SUFFIXES, Bucket, SourceFile
 from pipeline_lib.notes.parsing import parse_files
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.score_files import load_parser
-from pipeline_lib.notes.table import (
-    CHANGE_PARQUET_OPTIONS,
-    CHANGE_SCHEMA,
-    NOTE_PARQUET_OPTIONS,
-    NOTE_SCHEMA,
-    SHARD_PIECE_SCHEMA,
-    TRACK_SCHEMA,
-    RejectReason,
-)
+from pipeline_lib.notes.table import RejectReason
 from pipeline_lib.workers import Limits, LossReason, Mark, ProcessLost, run_isolated
 
-SHARD_FILES = {
-    "notes": (NOTE_SCHEMA, NOTE_PARQUET_OPTIONS),
-    "pieces": (SHARD_PIECE_SCHEMA, {}),
-    "tracks": (TRACK_SCHEMA, {}),
-    "changes": (CHANGE_SCHEMA, CHANGE_PARQUET_OPTIONS),
-}
-"""Tables of a shard, ``notes.parquet`` and so on, each with its schema and how it is written."""
+OpenShard = Callable[[], AbstractContextManager[Callable[[ShardTables], None]]]
+"""Begins to write a shard; what the context gives adds the tables of further pieces."""
 
 Lost = Mapping[str, RejectedFile]
 """Rejections of the files that a process was lost to, by checksum."""
 
 
-def write_shard(draft: Draft, bucket: Bucket, config: ParseConfig) -> int:
+def write_shard(open_shard: OpenShard, bucket: Bucket, config: ParseConfig) -> int:
     """Read all files of a bucket and write its shard.
 
     Parameters
     ----------
-    draft : Draft
-        The artifact to write the tables of the shard to.
+    open_shard : callable
+        Begins the shard. It is called in another process, and again when that is lost; such as
+        `stores.notes.open_shard`.
     bucket : Bucket
         The files to read.
     config : ParseConfig
@@ -79,7 +67,9 @@ def write_shard(draft: Draft, bucket: Bucket, config: ParseConfig) -> int:
     suspected: set[str] = set()
     while True:
         try:
-            return run_isolated(_parse_and_write, limits, draft, bucket.root, files, config, lost)
+            return run_isolated(
+                _parse_and_write, limits, open_shard, bucket.root, files, config, lost
+            )
         except ProcessLost as loss:
             if loss.position is None:
                 raise
@@ -101,22 +91,22 @@ def _in_reading_order(bucket: Bucket) -> list[SourceFile]:
 
 
 def _parse_and_write(
-    mark: Mark, draft: Draft, root: str, files: list[SourceFile], config: ParseConfig, lost: Lost
+    mark: Mark,
+    open_shard: OpenShard,
+    root: str,
+    files: list[SourceFile],
+    config: ParseConfig,
+    lost: Lost,
 ) -> int:
     """Parse files and write their tables, in the isolated process; returns the number of rejected pieces."""
     n_rejected = 0
     if any(file.suffix in SCORE_SUFFIXES for file in files):
         load_parser()
-    with ExitStack() as stack:
-        writers = {
-            name: stack.enter_context(draft.open_table(f"{name}.parquet", schema, **options))
-            for name, (schema, options) in SHARD_FILES.items()
-        }
+    with open_shard() as add:
         watch = _Watch(mark)
         contents = _read(watch.mark, Path(root), files, lost)
         for tables in parse_files(contents, config, before_tune=watch.mark_again):
-            for name, writer in writers.items():
-                writer.write_table(getattr(tables, name))
+            add(tables)
             n_rejected += pc.sum(pc.is_valid(tables.pieces["reject_reason"])).as_py() or 0
     return n_rejected
 

@@ -1,15 +1,14 @@
-"""The table of results: every model beside every other, on the same test targets."""
+"""Tables that come with the page: the results of every model, and what the figures are drawn from."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from pipeline_lib.reports.content import BaselineResult, MeasuredOnTest, ReportContent, RunResult
-
-RESULTS_NAME = "results.parquet"
 
 RESULT_SCHEMA = pa.schema(
     [
@@ -41,6 +40,8 @@ sum to the whole; ``test_ece`` is the expected calibration error. Every row is o
 ``unknown_share`` (0 to 1) were left out beforehand because the vocabulary does not know them."""
 
 _FIGURES = tuple(field.name for field in fields(MeasuredOnTest))
+_FIGURE_TABLES = ("reliability", "loss_by_place", "metrics", "leaps", "distances", "discrepancies")
+"""Fields of `ReportContent`."""
 
 
 def result_table(content: ReportContent) -> pa.Table:
@@ -58,3 +59,9 @@ def result_table(content: ReportContent) -> pa.Table:
 
 def _result_row(result: RunResult | BaselineResult) -> dict[str, Any]:
     return {name: getattr(result, name, None) for name in RESULT_SCHEMA.names}
+
+
+def figure_tables(content: ReportContent) -> dict[str, pd.DataFrame]:
+    """What the figures of a report are drawn from, by name."""
+    tables = {name: getattr(content, name) for name in _FIGURE_TABLES}
+    return {**tables, "novelty": content.copying.novelty, "copied": content.copying.copied}
