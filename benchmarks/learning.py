@@ -29,6 +29,8 @@ from pipeline_lib.models.ngrams.counts import count_ngrams
 from pipeline_lib.models.ngrams.smoothed import kneser_ney, witten_bell
 from pipeline_lib.models.protocols import Predictor
 from pipeline_lib.notes.table import Split
+from pipeline_lib.stores.notes import read_shard_pieces
+from pipeline_lib.stores.tokens import read_lines
 from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus, pieces_at
 from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary
@@ -93,10 +95,8 @@ def read(folder: Path, split: dict[str, list[str]]) -> TokenCorpus:
                 tokens.steps_per_quarter,
                 tokens.max_duration_quarter,
             )
-            pieces = {p["sha256"]: p for p in store.read_table(shard, "pieces.parquet").to_pylist()}
-            lines.add_table(
-                store.read_table(found, "tokens.parquet"), {p["piece_id"] for p in pieces.values()}
-            )
+            pieces = {p["sha256"]: p for p in read_shard_pieces(store, shard).to_pylist()}
+            lines.add_table(read_lines(store, found), {p["piece_id"] for p in pieces.values()})
             rows += [
                 _row(pieces[file.sha256], split_of[Path(file.path).name])
                 for file in bucket.files
