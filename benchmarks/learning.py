@@ -29,6 +29,8 @@ from pipeline_lib.models.ngrams.counts import count_ngrams
 from pipeline_lib.models.ngrams.smoothed import kneser_ney, witten_bell
 from pipeline_lib.models.protocols import Predictor
 from pipeline_lib.notes.table import Split
+from pipeline_lib.stores.notes import read_shard_pieces
+from pipeline_lib.stores.tokens import read_lines
 from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus, pieces_at
 from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.tokenisers import make_tokeniser
@@ -88,10 +90,8 @@ def read(folder: Path, split: dict[str, list[str]]) -> TokenCorpus:
         for bucket in take_snapshot(store, folder, keep_index=False).buckets(4):
             shard = ingest(store, bucket, ParseConfig())
             found = tokenise(store, shard, SelectConfig(min_notes=1), tokens)
-            pieces = {p["sha256"]: p for p in store.read_table(shard, "pieces.parquet").to_pylist()}
-            lines.add_table(
-                store.read_table(found, "tokens.parquet"), {p["piece_id"] for p in pieces.values()}
-            )
+            pieces = {p["sha256"]: p for p in read_shard_pieces(store, shard).to_pylist()}
+            lines.add_table(read_lines(store, found), {p["piece_id"] for p in pieces.values()})
             rows += [
                 _row(pieces[file.sha256], split_of[Path(file.path).name])
                 for file in bucket.files

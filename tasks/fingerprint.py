@@ -197,7 +197,7 @@ def _load(name: str) -> _Module:
             for inner in ast.walk(node):  # an import may stand in a try or an if
                 if isinstance(inner, ast.Import | ast.ImportFrom):
                     module.imports.update(_imported(inner))
-        if not isinstance(node, ast.Import | ast.ImportFrom):
+        if not isinstance(node, ast.Import | ast.ImportFrom) and not _is_for_type_checkers(node):
             for defined in _defined_names(node):
                 module.definitions.setdefault(defined, []).append(node)
     return module
@@ -220,6 +220,15 @@ def _strip_docstrings(tree: ast.Module) -> None:
         if isinstance(body, list):
             # Strings on their own do nothing, wherever they stand.
             body[:] = [s for s in body if not _is_bare_string(s)] or [ast.Pass()]
+
+
+def _is_for_type_checkers(node: ast.stmt) -> bool:
+    """Whether it never runs: ``if TYPE_CHECKING``."""
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
+            return True
+        case _:
+            return False
 
 
 def _is_bare_string(node: ast.stmt) -> bool:

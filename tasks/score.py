@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -30,10 +30,13 @@ from pipeline_lib.stores.scores import (
     write_scores,
 )
 from pipeline_lib.stores.tokens import read_tokens
-from pipeline_lib.tokens.corpus import pieces_at
+from pipeline_lib.tokens.corpus import TokenCorpus, pieces_at
 from pipeline_lib.tokens.windows import count_targets
 from tasks.progress import reporter
 from tasks.stages import stage
+
+_Predicted = Iterable[NDArray[np.float64]]
+"""What `Predictor.log_probabilities` yields of a model."""
 
 
 @stage(kind="scores", schema_version=3)
@@ -56,26 +59,16 @@ def score(
     corpus = read_tokens(draft.store, tokens)
     network, config = read_network(draft.store, run)
     known = read_baselines(draft.store, baselines, len(corpus.vocabulary))
-    spans = corpus.spans(Split.TEST)
-    pieces = pieces_at(corpus.token_ids, spans)
+    pieces = pieces_at(corpus.token_ids, corpus.spans(Split.TEST))
     # The network is asked once; each piece's answers are scored as they are and mixed.
     predicted = make_predictor(network, config).log_probabilities(pieces, n_context)
-    asked: dict[str, Iterable[NDArray[np.float64]]] = {ALONE: predicted}
+    asked: dict[str, _Predicted] = {ALONE: predicted}
     if memory is not None:
         mixture = read_memory(draft.store, memory)
         asked[ALONE], mixed = itertools.tee(predicted)
         ngram = known.long_term.log_probabilities(pieces, n_context)
         asked[WITH_MEMORY] = mixture.mix([mixed, ngram], pieces, n_context)
-    tables = score_side_by_side(
-        list(asked.values()),
-        corpus.token_ids,
-        spans,
-        n_context,
-        TokenParts.of(corpus.vocabulary.features),
-        reporter(f"score/{config.name}"),
-    )
-    n_asked = count_targets(corpus, Split.TEST, n_context)
-    _write(draft, dict(zip(asked, tables, strict=True)), n_asked)
+    _score(draft, corpus, asked, n_context, f"score/{config.name}")
 
 
 @stage(kind="scores", schema_version=3)
@@ -83,31 +76,35 @@ def score_baselines(draft: Draft, tokens: Artifact, baselines: Artifact, n_conte
     """Write the same as `score`, for each n-gram model and for the best of them with the memory."""
     corpus = read_tokens(draft.store, tokens)
     known = read_baselines(draft.store, baselines, len(corpus.vocabulary))
-    spans = corpus.spans(Split.TEST)
-    pieces = pieces_at(corpus.token_ids, spans)
-    predicted = {
+    pieces = pieces_at(corpus.token_ids, corpus.spans(Split.TEST))
+    predicted: dict[str, _Predicted] = {
         name: model.log_probabilities(pieces, n_context) for name, model in known.ngrams.items()
     }
     long_term = known.long_term.log_probabilities(pieces, n_context)
     predicted[WITH_MEMORY] = known.mixture.mix([long_term], pieces, n_context)
-    tables = score_side_by_side(
-        list(predicted.values()),
-        corpus.token_ids,
-        spans,
-        n_context,
-        TokenParts.of(corpus.vocabulary.features),
-        reporter("score/baselines"),
-    )
-    _write(
-        draft,
-        dict(zip(predicted, tables, strict=True)),
-        count_targets(corpus, Split.TEST, n_context),
-    )
+    _score(draft, corpus, predicted, n_context, "score/baselines")
     orders = {name: model.order for name, model in known.ngrams.items()}
     write_ngram_orders(draft, NgramOrders(orders, known.long_term_name))
 
 
-def _write(draft: Draft, tables: dict[str, pa.Table], n_asked: int) -> None:
+def _score(
+    draft: Draft,
+    corpus: TokenCorpus,
+    predicted: Mapping[str, _Predicted],
+    n_context: int,
+    label: str,
+) -> None:
+    """Score what models predict of the test pieces, and write what that comes to."""
+    scored = score_side_by_side(
+        list(predicted.values()),
+        corpus.token_ids,
+        corpus.spans(Split.TEST),
+        n_context,
+        TokenParts.of(corpus.vocabulary.features),
+        reporter(label),
+    )
+    tables = dict(zip(predicted, scored, strict=True))
+    n_asked = count_targets(corpus, Split.TEST, n_context)
     scores = Scores(
         {name: summarise_scores(table, n_asked) for name, table in tables.items()},
         _of_each(tables, reliability),

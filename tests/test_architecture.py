@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_lib.stores import file_names
 from tests.conftest import REPOSITORY
+
+THIS_FILE = Path(__file__).relative_to(REPOSITORY).as_posix()
 
 
 def tracked_files() -> list[str]:
@@ -93,6 +96,45 @@ def test_only_tokenisers_know_what_tokens_look_like() -> None:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 is_token = re.fullmatch(r"(Pitch|Chord|Rest|Duration)([_:]\S*)?", node.value)
                 assert not is_token, f"{name}:{node.lineno} holds the text of a token: {node.value}"
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Modules that a file imports, names of packages' members included, wherever the import stands."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return modules
+
+
+MACHINERY = {"stages", "staleness", "fingerprint", "caching", "progress"}
+
+
+def test_stages_know_nothing_of_each_other() -> None:
+    known = {path.stem for path in (REPOSITORY / "tasks").glob("*.py")} - MACHINERY
+    assert {"encode", "train", "write_report"} <= known
+    others = {
+        path.stem: {name for name in known if f"tasks.{name}" in imported_modules(path)}
+        for path in (REPOSITORY / "tasks").glob("*.py")
+    }
+    assert {name: found for name, found in others.items() if found} == {}
+
+
+def test_the_name_of_a_file_of_an_artifact_stands_once() -> None:
+    names = {value for value in vars(file_names).values() if isinstance(value, str)}
+    names = {name for name in names if re.fullmatch(r"\w+\.(parquet|json|npz|html|musicxml)", name)}
+    assert {"tokens.parquet", "run.json", "weights.npz", "report.html"} <= names
+    found = {
+        (name, node.value)
+        for name in tracked_files()
+        if name.endswith(".py")
+        for node in ast.walk(ast.parse((REPOSITORY / name).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names
+    }
+    assert {value for _, value in found} == names
+    assert {name for name, _ in found} == {"pipeline_lib/stores/file_names.py", THIS_FILE}
 
 
 def test_every_module_says_what_it_is() -> None:

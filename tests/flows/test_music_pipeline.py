@@ -332,8 +332,8 @@ def test_every_stage_runs_with_every_tokeniser(
     ran = {entry.stage.partition("/")[0] for entry in journal.stages if entry.state == "ran"}
     of_notes = {"scan", "ingest", "select", "catalogue", "split"}
     assert ran == {entry.stage.partition("/")[0] for entry in first.stages} - of_notes
-    vocabulary = pq.read_table(artifacts / artifact_of(journal, "encode") / "vocabulary.parquet")
-    samples = pq.read_table(artifacts / artifact_of(journal, "generate/") / "samples.parquet")
+    vocabulary = pq.read_table(artifacts / artifact_of(journal, "encode") / file_names.VOCABULARY)
+    samples = pq.read_table(artifacts / artifact_of(journal, "generate/") / file_names.SAMPLES)
     made = set(itertools.chain.from_iterable(samples["tokens"].to_pylist()))
     assert made <= set(vocabulary["token"].to_pylist())
     assert all(entry["test_perplexity"] > 1 for entry in journal.results)

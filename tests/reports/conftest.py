@@ -63,7 +63,7 @@ def content(jig: GridNotes, tmp_path_factory: pytest.TempPathFactory) -> ReportC
         loss_by_place=made_up_loss_by_place(results),
         metrics=made_up_metrics(names),
         leaps=made_up_leaps(names),
-        copying=made_up_copying(names, jig, folder),
+        copying=made_up_copying(names, jig),
         distances=made_up_distances(names),
         discrepancies=made_up_discrepancies(names),
         samples=tuple(made_up_sample(folder, names[i], i, jig) for i in (0, 1)),

@@ -29,7 +29,7 @@ from pipeline_lib.reports.content import (
 )
 from pipeline_lib.reports.passages import excerpt
 from pipeline_lib.scores.audio import available_backend, render_audio
-from pipeline_lib.scores.notation import write_musicxml
+from pipeline_lib.scores.notation import to_musicxml, write_musicxml
 
 
 def made_up_figures(loss: float, accuracy: float) -> dict[str, Any]:
@@ -174,7 +174,6 @@ def made_up_leaps(runs: Sequence[str], temperatures: Sequence[float] = (1.0,)) -
 def made_up_copying(
     runs: Sequence[str],
     notes: GridNotes,
-    folder: Path,
     temperatures: Sequence[float] = (1.0,),
 ) -> Copying:
     """Samples that copy more the more certain they are; the longest match is bars 3 to 6 of one and the same piece."""
@@ -207,8 +206,8 @@ def made_up_copying(
         run=runs[0],
         n_notes=16,
         semitones=-2,
-        sample=_made_up_score(folder / "copy.musicxml", "t1-02", notes),
-        source=_made_up_score(folder / "copied.musicxml", "<b>folder</b>/tune.mid", notes),
+        sample=_made_up_score("t1-02", notes),
+        source=_made_up_score("<b>folder</b>/tune.mid", notes),
     )
     return Copying(
         pd.concat(novelty, ignore_index=True),
@@ -218,10 +217,9 @@ def made_up_copying(
     )
 
 
-def _made_up_score(path: Path, name: str, notes: GridNotes) -> ExcerptScore:
+def _made_up_score(name: str, notes: GridNotes) -> ExcerptScore:
     bars = excerpt(notes, 12, 16)
-    write_musicxml(bars.notes, path, title=name)
-    return ExcerptScore(name, bars, path.read_text(encoding="utf-8"))
+    return ExcerptScore(name, bars, to_musicxml(bars.notes, title=name))
 
 
 def made_up_distances(runs: Sequence[str], temperatures: Sequence[float] = (1.0,)) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from pipeline_lib.reports.music_plots import leap_distribution, overlapped_areas
 from pipeline_lib.reports.page import render_page
 from pipeline_lib.reports.plots import loss_curves
 from pipeline_lib.reports.sample_rolls import piano_roll
+from pipeline_lib.stores import file_names
 from tests.reports.made_up import made_up_distances, made_up_leaps, made_up_metrics
 
 SCREENSHOTS = Path(__file__).parents[2] / "test-output"
@@ -270,7 +271,7 @@ def tab(browser: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def page_url(html: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("report") / "report.html"
+    path = tmp_path_factory.mktemp("report") / file_names.REPORT
     path.write_text(html, encoding="utf-8")
     return path.as_uri()
 

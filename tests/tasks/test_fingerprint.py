@@ -244,6 +244,24 @@ def test_statements_that_run_on_import_count(toy: Path) -> None:
     assert module.fingerprint("tasks.t", "t") != before
 
 
+def test_what_only_type_checkers_import_counts_where_it_is_named(toy: Path) -> None:
+    code = "if TYPE_CHECKING:\n    from pipeline_lib.b import {}\n{}\n"
+    functions = "def f(x: B):\n    return x\ndef g(x):\n    return x\n"
+    files = {
+        "pipeline_lib/__init__.py": "",
+        "pipeline_lib/a.py": code.format("B", functions),
+        "pipeline_lib/b.py": "class B:\n    pass\nclass C:\n    pass\n",
+        "tasks/__init__.py": "",
+        "tasks/t.py": "from pipeline_lib.a import f, g\ndef t():\n    f(1)\ndef u():\n    g(1)\n",
+    }
+    write(toy, files)
+    assert "pipeline_lib.b.B" in module.fingerprint("tasks.t", "t").code
+    before = module.fingerprint("tasks.t", "u")
+    write(toy, {"pipeline_lib/a.py": code.format("B, C", functions)})
+    _forget()
+    assert module.fingerprint("tasks.t", "u") == before
+
+
 def test_a_package_counts_where_it_is_used() -> None:
     packages = {
         stage: module.fingerprint(f"tasks.{file}", stage).packages for stage, file in STAGES.items()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -72,3 +73,32 @@ def test_wrong_arguments_fail_where_the_call_is_written() -> None:
 def test_artifacts_are_found_however_deep() -> None:
     one, two = (Artifact("k", f"k/{n}", "", "", 1) for n in "12")
     assert list(artifacts_in({"a": [one, ("x", two)], "b": 3})) == [one, two]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Some numbers by name, and one that stands alone."""
+
+    named: dict[str, Artifact]
+    alone: Artifact
+
+
+def test_a_dataclass_of_inputs_counts_field_by_field() -> None:
+    one, two, three = (Artifact("k", f"k/{n}", n, n, 1) for n in "123")
+    terms = Terms({"a": one, "b": two}, three)
+    assert list(artifacts_in({"terms": [terms]})) == [one, two, three]
+    assert add.key(add.bind(terms, 1)).inputs["terms"] == {  # type: ignore[arg-type]
+        "named": {"a": "k:1", "b": "k:2"},
+        "alone": "k:3",
+    }
+
+
+def test_an_input_that_says_itself_what_counts_is_not_looked_into() -> None:
+    class Chosen(Terms):
+        def cache_value(self) -> str:
+            return "chosen"
+
+    one = Artifact("k", "k/1", "1", "1", 1)
+    chosen = Chosen({}, one)
+    assert list(artifacts_in(chosen)) == []
+    assert count.key({"limit": chosen}).inputs == {"limit": "chosen"}
