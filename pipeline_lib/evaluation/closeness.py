@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline_lib.evaluation.comparison import Comparison, compare_paired
-from pipeline_lib.evaluation.distances import likenesses, standardised
+from pipeline_lib.evaluation.distances import kernel_matrix, standardised
 from pipeline_lib.evaluation.metrics import METRICS
 from pipeline_lib.evaluation.statistics import FloatArray, percentile_interval
 
@@ -76,11 +76,11 @@ class _Distances:
 
     def __init__(self, a: pd.DataFrame, b: pd.DataFrame, corpus: pd.DataFrame) -> None:
         together = pd.concat([a, b, corpus])[list(METRICS)].to_numpy()
-        likeness = likenesses(standardised(together))
+        kernel = kernel_matrix(standardised(together))
         n_made, n_corpus = len(a) + len(b), len(corpus)
-        self._among = likeness[:n_made, :n_made]
-        self._to_corpus: FloatArray = likeness[:n_made, n_made:].mean(axis=1)
-        among_corpus = likeness[n_made:, n_made:].sum()
+        self._among = kernel[:n_made, :n_made]
+        self._to_corpus: FloatArray = kernel[:n_made, n_made:].mean(axis=1)
+        among_corpus = kernel[n_made:, n_made:].sum()
         self._in_corpus = float(among_corpus / (n_corpus * (n_corpus - 1)))
 
     def of(self, pieces: Indices) -> float:

@@ -161,7 +161,7 @@ def density(values: FloatArray, grid: FloatArray) -> FloatArray:
     Parameters
     ----------
     values : float64 array, shape (n,)
-        Within the grid, and not all alike.
+        Values within the grid, not all alike.
     grid : float64 array, shape (n_points,)
         Evenly spaced.
 
@@ -240,7 +240,7 @@ def discrepancy(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> Dis
     features = standardised(pd.concat([generated, corpus]).to_numpy())
     if min(n_a, n_b) < 2 or not features.any():
         return Discrepancy(float("nan"), float("nan"), n_a, n_b)
-    kernel = likenesses(features)
+    kernel = kernel_matrix(features)
     of_piece = kernel.sum(axis=1)
     as_seen = np.arange(n_a + n_b)[None] < n_a
     observed = float(_mmd_squared(kernel, of_piece, as_seen)[0])
@@ -273,8 +273,8 @@ def standardised(features: FloatArray) -> FloatArray:
     return np.nan_to_num(scaled)
 
 
-def likenesses(features: FloatArray) -> FloatArray:
-    """Similarity of any two pieces: a Gaussian kernel as wide as the median distance of pieces that differ.
+def kernel_matrix(features: FloatArray) -> FloatArray:
+    """Kernel matrix of pieces: the similarity of any two, by a Gaussian as wide as the median distance that is not 0.
 
     Parameters
     ----------

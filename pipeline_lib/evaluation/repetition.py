@@ -126,7 +126,7 @@ def compression_ratio(pieces: Pieces) -> FloatArray:
 
 
 def _ranks(pieces: Pieces) -> list[IntArray]:
-    """For each piece, the ranks of its (interval, duration) pairs among its distinct ones."""
+    """Ranks of each piece's (interval, duration) pairs among the distinct ones of the piece."""
     pairs = interval_durations(pieces)
     interval, duration = pairs.values.T
     # One number for each pair sorts faster than the pair.

@@ -1,4 +1,4 @@
-"""Where networks are trained: on one device, or with each batch divided over several."""
+"""Devices that networks are trained on: one, or several among which each batch is divided."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline_lib.config import RunConfig
 from pipeline_lib.errors import ConfigError
 
 
-def placed(config: RunConfig) -> AbstractContextManager[Any]:
+def device_scope(config: RunConfig) -> AbstractContextManager[Any]:
     """Context within which a run's network and optimiser are to be made, so that they lie on its devices.
 
     Parameters

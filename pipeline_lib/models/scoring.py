@@ -59,7 +59,7 @@ class _LogProbabilities(keras.Model):
         return ops.log_softmax(ops.cast(logits, "float32"))
 
 
-class HeldOutLoss:
+class ValidationLoss:
     """The validation loss of a network while it is trained.
 
     Parameters

@@ -10,7 +10,7 @@ import pytest
 from pipeline_lib.config import CheckpointConfig, LstmConfig, TransformerConfig
 from pipeline_lib.errors import ConfigError, TrainingError
 from pipeline_lib.evaluation.likelihood import mean_loss_nat
-from pipeline_lib.models.scoring import HeldOutLoss, make_predictor
+from pipeline_lib.models.scoring import ValidationLoss, make_predictor
 from pipeline_lib.models.training.loop import TrainedNetwork, train_network
 from pipeline_lib.models.training.memory_limits import out_of_memory_explained
 from pipeline_lib.models.training.updates import Outcome
@@ -134,7 +134,7 @@ def test_stopping_early_keeps_the_best_epochs_weights(tmp_path: Path) -> None:
     losses = trained.history.column("valid_loss").to_pylist()
     assert trained.kept_epoch == int(np.argmin(losses)) + 1
     assert len(losses) == min(12, trained.kept_epoch + 2)
-    again = HeldOutLoss(
+    again = ValidationLoss(
         trained.network, run_config(), TOKEN_IDS, data.valid_windows, data.valid_spans
     )
     assert again.mean_nat() == pytest.approx(min(losses), rel=1e-6)
@@ -158,7 +158,7 @@ def test_the_last_weights_can_be_kept_and_nothing_stop_early(tmp_path: Path) -> 
     losses = trained.history.column("valid_loss").to_pylist()
     assert trained.kept_epoch == len(losses) == 30
     assert min(losses) < losses[-1] - 1
-    again = HeldOutLoss(trained.network, run_config(), chance, windows[1], spans[4:])
+    again = ValidationLoss(trained.network, run_config(), chance, windows[1], spans[4:])
     assert again.mean_nat() == pytest.approx(losses[-1], rel=1e-5)
 
 

@@ -13,7 +13,7 @@ import pytest
 from pipeline_lib.models.networks.architectures import Network
 from pipeline_lib.models.training.checkpoints import to_numpy
 from pipeline_lib.models.training.optimisation import (
-    clipped,
+    clip_by_global_norm,
     learning_rates,
     make_optimizer,
     mean_loss,
@@ -92,11 +92,11 @@ def test_the_loss_is_the_cross_entropy_in_nats() -> None:
 @pytest.mark.parametrize("scale", [1.0, 8.0])
 def test_gradients_are_clipped_by_their_common_norm(scale: float) -> None:
     gradients = [np.array([3.0, 0.0], np.float32) * scale, np.array([[4.0]], np.float32) * scale]
-    (a, b), norm = clipped(gradients, 2.5, scale)
+    (a, b), norm = clip_by_global_norm(gradients, 2.5, scale)
     assert float(norm) == pytest.approx(5.0)
     assert to_numpy(a) == pytest.approx([1.5 * scale, 0.0])
     assert to_numpy(b) == pytest.approx(2.0 * scale)
-    kept, _ = clipped(gradients, 10.0, scale)
+    kept, _ = clip_by_global_norm(gradients, 10.0, scale)
     assert to_numpy(kept[0]) == pytest.approx(gradients[0])
 
 

@@ -40,7 +40,7 @@ class OrderCounts:
     keys : int64 array, shape (n_ngrams,)
         ``context_id * vocab_size + token_id`` of each n-gram, sorted.
     counts, n_before : int64 arrays, shape (n_ngrams,)
-        As in `NGRAM_SCHEMA`.
+        How often each n-gram occurs, and how many different tokens occur before it (`NGRAM_SCHEMA`).
     """
 
     keys: IntArray

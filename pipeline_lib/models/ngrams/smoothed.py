@@ -35,11 +35,11 @@ class _Order:
     """Smoothed n-grams of one length: what each adds to its token's probability, and what its context backs off."""
 
     keys: IntArray
-    """As in `OrderCounts`, shape (n_ngrams,)."""
+    """Keys of the n-grams, as in `OrderCounts`; shape (n_ngrams,)."""
     shares: FloatArray
-    """``share`` of each n-gram, shape (n_ngrams,)."""
+    """The formula's ``share`` of each n-gram, shape (n_ngrams,)."""
     back_off: FloatArray
-    """``back_off`` of each context, shape (n_contexts,)."""
+    """The formula's ``back_off`` of each context, shape (n_contexts,)."""
 
 
 class NgramModel:

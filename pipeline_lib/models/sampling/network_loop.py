@@ -33,6 +33,7 @@ from pipeline_lib.tokens.constraints import Constraints
 from pipeline_lib.tokens.vocabulary import END_ID, START_ID
 
 BLOCK_SIZE, BLOCK_SIZE_GPU = 4, 64
+"""Number of sequences of a block, on processors and on GPUs."""
 _STEPS_PER_CALL = 256
 """Number of tokens sampled in one call, after which progress is told; a call costs as much as ten steps of a small
 network."""
@@ -317,7 +318,7 @@ def in_time(
     closes : bool tensor, shape (batch, vocab_size)
         Tokens that may come last.
     is_fillable : bool tensor, shape (batch, longest steps_left + 1)
-        Whether that many grid steps can be filled with tokens.
+        Whether each number of grid steps can be filled with tokens, up to one that may come last.
     duration_step : int32 tensor, shape (vocab_size,)
         Duration of each token, in grid steps.
     """

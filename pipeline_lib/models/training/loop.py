@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config import CheckpointConfig, RunConfig
 from pipeline_lib.errors import TrainingError
-from pipeline_lib.models.devices import placed, use_deterministic_operations
+from pipeline_lib.models.devices import device_scope, use_deterministic_operations
 from pipeline_lib.models.networks.architectures import Network
-from pipeline_lib.models.scoring import HeldOutLoss
+from pipeline_lib.models.scoring import ValidationLoss
 from pipeline_lib.models.training.batches import Batches, StreamBatches, WindowBatches
 from pipeline_lib.models.training.checkpoints import Checkpoints, TrainingState, to_numpy
 from pipeline_lib.models.training.history import epoch_table, step_table
@@ -154,7 +154,7 @@ class _Training:
             config.num_training_iterations or self._batches.steps_per_epoch * config.max_epochs
         )
         self._rates = learning_rates(config, self._n_steps)
-        with placed(config):
+        with device_scope(config):
             self._network = Network(config, data.vocabulary)
             trained = self._network.trainable_variables
             optimizer = make_optimizer(config, self._rates, trained)
@@ -162,7 +162,7 @@ class _Training:
         self._updates: Updates = make_updates(
             self._network, optimizer, config, carries_state=self._batches.carries_state
         )
-        self._held_out = HeldOutLoss(
+        self._validation_loss = ValidationLoss(
             self._network, config, data.token_ids, data.valid_windows, data.valid_spans
         )
         self._at = checkpoints.restore(self._variables) or TrainingState(
@@ -241,7 +241,7 @@ class _Training:
         at = self._at
         epoch = math.ceil(at.step / self._batches.steps_per_epoch)
         of_epoch = at.losses[(epoch - 1) * self._batches.steps_per_epoch :]
-        loss = self._held_out.mean_nat()
+        loss = self._validation_loss.mean_nat()
         self._tell(valid_loss=loss)
         at.epochs.append(
             {

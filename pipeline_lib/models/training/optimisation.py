@@ -116,7 +116,9 @@ def mean_loss(logits: Any, targets: Any, label_smoothing: float) -> Any:
     return ops.mean(nll)
 
 
-def clipped(gradients: list[Any], clip_norm: float, scale: Any) -> tuple[list[Any], Any]:
+def clip_by_global_norm(
+    gradients: list[Any], clip_norm: float, scale: Any
+) -> tuple[list[Any], Any]:
     """Clip gradients to a global norm.
 
     Parameters
@@ -137,7 +139,7 @@ def clipped(gradients: list[Any], clip_norm: float, scale: Any) -> tuple[list[An
 
     Examples
     --------
-    >>> gradients, norm = clipped([np.array([3.0, 4.0])], clip_norm=1.0, scale=1.0)
+    >>> gradients, norm = clip_by_global_norm([np.array([3.0, 4.0])], clip_norm=1.0, scale=1.0)
     >>> float(norm), np.asarray(gradients[0]).round(3).tolist()
     (5.0, [0.6, 0.8])
     """

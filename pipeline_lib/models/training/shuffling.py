@@ -22,9 +22,9 @@ def shuffled(numbers: NDArray[np.int64], n: int, seed: int, order: int) -> NDArr
     Parameters
     ----------
     numbers : int64 array
-        Of any shape, each in ``0 ... n - 1``.
+        Numbers in ``0 ... n - 1``, in an array of any shape.
     n : int
-        How many are shuffled.
+        Number of places, which is the length of the order.
     seed, order : int
         Name of the order: the same pair always gives the same one.
 

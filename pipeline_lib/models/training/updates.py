@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config import RunConfig
 from pipeline_lib.models.networks.architectures import Network
-from pipeline_lib.models.training.optimisation import clipped, mean_loss
+from pipeline_lib.models.training.optimisation import clip_by_global_norm, mean_loss
 
 FloatArray = NDArray[np.float32]
 
@@ -165,7 +165,7 @@ class _TensorFlowUpdates(_Common):
 
     def _move(self, gradients: list[Any]) -> Any:
         """Move the weights against the gradients; return the norm that these had before clipping."""
-        gradients, norm = clipped(gradients, self.config.clip_norm, self.loss_scale)
+        gradients, norm = clip_by_global_norm(gradients, self.config.clip_norm, self.loss_scale)
         self.optimizer.apply(gradients, self.network.trainable_variables)
         return norm
 
@@ -173,7 +173,7 @@ class _TensorFlowUpdates(_Common):
 class _MirroredUpdates(_TensorFlowUpdates):
     """Updates on several devices of TensorFlow, among which each batch is divided.
 
-    The devices are those of the strategy that the network was made under (`devices.placed`).
+    The devices are those of the strategy that the network was made under (`devices.device_scope`).
     """
 
     def __init__(self, *parts: Any) -> None:
@@ -200,7 +200,7 @@ class _MirroredUpdates(_TensorFlowUpdates):
         n = self.config.n_devices
         replica = self._tf.distribute.get_replica_context()
         gradients = [g / n for g in replica.all_reduce("SUM", gradients)]
-        gradients, norm = clipped(gradients, self.config.clip_norm, self.loss_scale)
+        gradients, norm = clip_by_global_norm(gradients, self.config.clip_norm, self.loss_scale)
         # The optimiser adds up the gradients that the devices give it.
         self.optimizer.apply([g / n for g in gradients], self.network.trainable_variables)
         return norm
@@ -240,7 +240,7 @@ class _JaxUpdates(_Common):
         (loss, (untrained, left)), gradients = self._gradient(
             trained, untrained, inputs, targets, state
         )
-        gradients, norm = clipped(gradients, self.config.clip_norm, 1.0)
+        gradients, norm = clip_by_global_norm(gradients, self.config.clip_norm, 1.0)
         trained, of_optimizer = self.optimizer.stateless_apply(of_optimizer, gradients, trained)
         return [trained, untrained, of_optimizer], loss, norm, left
 
@@ -274,7 +274,7 @@ class _TorchUpdates(_Common):
         self.optimizer.scale_loss(loss).backward()
         variables = self.network.trainable_variables
         with torch.no_grad():
-            gradients, norm = clipped(
+            gradients, norm = clip_by_global_norm(
                 [v.value.grad for v in variables], self.config.clip_norm, self.loss_scale
             )
             self.optimizer.apply(gradients, variables)
