@@ -80,6 +80,25 @@ def score_targets(
     -------
     pyarrow.Table
         One row per target, with `SCORE_SCHEMA`.
+
+    Examples
+    --------
+    An n-gram model of order 1, on the piece that it was counted on; to it, both notes are equally likely:
+
+    >>> from pipeline_lib.config import NoteEventConfig
+    >>> from pipeline_lib.models.ngrams.counts import count_ngrams
+    >>> from pipeline_lib.models.ngrams.smoothed import witten_bell
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> from pipeline_lib.tokens.vocabulary import Vocabulary
+    >>> tokens = ["<start>", "<end>", "<unknown>", "Pitch_60:1", "Pitch_62:1"]
+    >>> parts = TokenParts.of(Vocabulary.of(tokens, make_tokeniser(NoteEventConfig())).features)
+    >>> piece, spans = np.array([0, 3, 4, 3, 4, 1], np.int32), np.array([[0, 6]])
+    >>> model = witten_bell(count_ngrams(piece, spans, vocab_size=5, max_order=1), order=1)
+    >>> scores = score_targets(model, piece, spans, n_context=1, parts=parts)
+    >>> scores.column("rank").to_pylist()
+    [0, 1, 0, 1, 2]
+    >>> np.exp(scores.column("nll_nat").to_numpy()).round(3)  # 45/14 for the notes, 45/9 for the end
+    array([3.214, 3.214, 3.214, 3.214, 5.   ])
     """
     predicted = predictor.log_probabilities(pieces_at(token_ids, spans), n_context)
     (table,) = score_side_by_side([predicted], token_ids, spans, n_context, parts, progress)

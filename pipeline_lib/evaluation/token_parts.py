@@ -66,6 +66,19 @@ class TokenParts:
         -------
         float64 array, shape (n,)
             Natural logarithms, none below that of the token itself.
+
+        Examples
+        --------
+        The fourth and the fifth token are C4, as a quarter and as a half note:
+
+        >>> from pipeline_lib.config import NoteEventConfig
+        >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+        >>> from pipeline_lib.tokens.vocabulary import Vocabulary
+        >>> tokens = ["<start>", "<end>", "<unknown>", "Pitch_60:1", "Pitch_60:2"]
+        >>> parts = TokenParts.of(Vocabulary.of(tokens, make_tokeniser(NoteEventConfig())).features)
+        >>> log_p = np.log([[0.125, 0.0625, 0.0625, 0.25, 0.5]])
+        >>> np.exp(parts.pitch_log_probabilities(log_p, np.array([3], np.int32))).round(3)
+        array([0.75])
         """
         sizes = self.n_durations[token_ids]
         begin = np.cumsum(sizes) - sizes

@@ -50,6 +50,29 @@ def search(
     ------
     ConfigError
         None of the sequences that were kept can meet the constraints.
+
+    Examples
+    --------
+    A network that has learnt nothing yet, and constraints that allow notes alone, not the end:
+
+    >>> from pipeline_lib.config import LstmConfig, NoteEventConfig, RunConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> from pipeline_lib.tokens.vocabulary import Vocabulary
+    >>> tokens = ["<start>", "<end>", "<unknown>", "Pitch_60:1", "Pitch_62:1"]
+    >>> vocabulary = Vocabulary.of(tokens, make_tokeniser(NoteEventConfig()))
+    >>> model = LstmConfig(layers=1, units=8, embedding_size=4)
+    >>> network = Network(RunConfig(model=model, seq_length=3, learning_rate=0.01, seed=0), vocabulary)
+    >>> notes_only = Constraints(
+    ...     is_allowed=np.array([[False, False, False, True, True]]),
+    ...     steps_left=np.zeros(1, np.int32),
+    ...     closes=np.ones((1, 5), bool),
+    ...     is_fillable=np.ones((1, 1), bool),
+    ...     duration_step=np.ones(5, np.int32),
+    ...     has_length=False,
+    ... )
+    >>> new = search(network, np.array([3], np.int32), notes_only, width=2, length=6)
+    >>> new.shape, bool((new >= 3).all())
+    ((6,), True)
     """
     stepper = NetworkStepper(network)
     stepper.reset(width)

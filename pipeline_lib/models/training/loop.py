@@ -126,6 +126,33 @@ def train_network(
     ------
     TrainingError
         There is nothing to learn, the loss is no longer a number, or memory is too small.
+
+    Examples
+    --------
+    A network learns that two notes alternate, from one piece, and is validated on the same piece again:
+
+    >>> import tempfile
+    >>> from pipeline_lib.config import LstmConfig, NoteEventConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> tokens = ["<start>", "<end>", "<unknown>", "Pitch_60:1", "Pitch_62:1"]
+    >>> train, valid = np.array([[0, 8]]), np.array([[8, 8]])  # start and length of each piece
+    >>> data = TrainingData(
+    ...     vocabulary=Vocabulary.of(tokens, make_tokeniser(NoteEventConfig())),
+    ...     token_ids=np.array([0, 3, 4, 3, 4, 3, 4, 1] * 2, np.int32),
+    ...     train_spans=train,
+    ...     valid_spans=valid,
+    ...     train_windows=WindowIndex.of(train, seq_length=4, stride=1),
+    ...     valid_windows=WindowIndex.of(valid, seq_length=4, stride=4),
+    ... )
+    >>> model = LstmConfig(layers=1, units=8, embedding_size=4)
+    >>> config = RunConfig(
+    ...     model=model, seq_length=4, learning_rate=0.05, seed=0, batch_size=2, max_epochs=10
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     trained = train_network(config, data, checkpoints=Path(folder))
+    >>> valid_loss = trained.history.column("valid_loss").to_pylist()
+    >>> len(valid_loss), valid_loss[-1] < valid_loss[0]
+    (10, True)
     """
     use_deterministic_operations()
     training = _Training(config, data, Checkpoints(checkpoints), checkpointing, progress, observers)

@@ -139,9 +139,10 @@ def clip_by_global_norm(
 
     Examples
     --------
-    >>> gradients, norm = clip_by_global_norm([np.array([3.0, 4.0])], clip_norm=1.0, scale=1.0)
-    >>> float(norm), np.asarray(gradients[0]).round(3).tolist()
-    (5.0, [0.6, 0.8])
+    >>> gradients = [np.array([3.0, 4.0], np.float32)]
+    >>> gradients, norm = clip_by_global_norm(gradients, clip_norm=1.0, scale=1.0)
+    >>> float(norm), np.asarray(gradients[0]).round(3)
+    (5.0, array([0.6, 0.8], dtype=float32))
     """
     squares = [ops.sum(ops.square(ops.cast(g, "float32"))) for g in gradients]
     norm = ops.sqrt(sum(squares[1:], squares[0])) / scale
