@@ -123,7 +123,7 @@ def train_models(
     )
     memories = run.each(
         {
-            name: fit_memory.call(tokens, runs[name], baselines, n_context, memory_targets)
+            name: fit_memory.call(tokens, runs[name], baselines, memory_targets)
             for name in config.detailed_runs
         }
     )

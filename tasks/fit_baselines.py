@@ -10,20 +10,20 @@ from pipeline_lib.models.ngrams.counts import NgramCounts, count_ngrams
 from pipeline_lib.models.ngrams.smoothed import SMOOTHINGS
 from pipeline_lib.notes.table import Split
 from pipeline_lib.stores.baselines import OrderChoice, best_smoothing, write_baselines
-from pipeline_lib.stores.tokens import read_tokens
+from pipeline_lib.stores.tokens import read_grid, read_tokens
 from pipeline_lib.tokens.corpus import TokenCorpus, pieces_at
 from pipeline_lib.tokens.windows import count_targets
 from tasks.progress import report, reporter
 from tasks.stages import stage
 
 
-@stage(kind="baselines", schema_version=2)
+@stage(kind="baselines", schema_version=3)
 def fit_baselines(draft: Draft, tokens: Artifact, n_context: int, config: BaselineConfig) -> None:
     """Write ``ngrams.parquet``, ``orders.json`` and ``memory.json``.
 
     The first holds counts, the second the order of each smoothing that predicts the valid split best, the last how the
-    better of these two models is mixed with a memory of the piece. ``n_context`` tokens stand before each valid
-    target, as for the networks.
+    better of these two models is mixed with a memory of the piece, from its beginning on. Orders are chosen by targets
+    with ``n_context`` tokens before them, as networks are scored.
     """
     corpus = read_tokens(draft.store, tokens)
     for split in (Split.VALID, Split.TEST):
@@ -36,9 +36,10 @@ def fit_baselines(draft: Draft, tokens: Artifact, n_context: int, config: Baseli
     best = best_smoothing(orders)
     long_term = SMOOTHINGS[best](counts, orders[best]["best_order"])
     mixture = fit_mixture(
-        [long_term.log_probabilities(pieces, n_context)],
+        [long_term.log_probabilities(pieces, first_target=1)],
         pieces,
-        n_context,
+        corpus.metres(Split.VALID, read_grid(draft.store, tokens)),
+        1,
         config.memory_targets,
         reporter("fit_baselines/memory"),
     )

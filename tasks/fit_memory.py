@@ -7,41 +7,38 @@ from pipeline_lib.models.protocols import Predictor
 from pipeline_lib.notes.table import Split
 from pipeline_lib.stores.baselines import read_baselines, write_memory
 from pipeline_lib.stores.runs import read_network
-from pipeline_lib.stores.tokens import read_tokens
+from pipeline_lib.stores.tokens import read_grid, read_tokens
 from pipeline_lib.tokens.corpus import pieces_at
 from tasks.progress import reporter
 from tasks.stages import stage
 
 
-@stage(kind="memories")
+@stage(kind="memories", schema_version=2)
 def fit_memory(
     draft: Draft,
     tokens: Artifact,
     run: Artifact,
     baselines: Artifact,
-    n_context: int,
     max_targets: int,
 ) -> None:
     """Write ``memory.json``: how the network, the best n-gram model and the memory are mixed.
 
-    Fitted on valid pieces, whose tokens the network predicts with ``n_context`` others before them, until there are
-    ``max_targets`` of these.
+    Fitted on valid pieces, whose tokens all models predict from their piece's beginning on, as when they write, until
+    there are ``max_targets`` of these.
     """
     from pipeline_lib.models.memory.mixture import fit_mixture
-    from pipeline_lib.models.scoring import make_predictor
+    from pipeline_lib.models.scoring import PiecePredictor
 
     corpus = read_tokens(draft.store, tokens)
     network, config = read_network(draft.store, run)
     known = read_baselines(draft.store, baselines, len(corpus.vocabulary))
-    models: list[Predictor] = [
-        make_predictor(network, config),
-        known.long_term,
-    ]
+    models: list[Predictor] = [PiecePredictor(network), known.long_term]
     pieces = pieces_at(corpus.token_ids, corpus.spans(Split.VALID))
     mixture = fit_mixture(
-        [each.log_probabilities(pieces, n_context) for each in models],
+        [each.log_probabilities(pieces, first_target=1) for each in models],
         pieces,
-        n_context,
+        corpus.metres(Split.VALID, read_grid(draft.store, tokens)),
+        1,
         max_targets,
         reporter(f"fit_memory/{config.name}"),
     )

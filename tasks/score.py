@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
@@ -18,6 +17,7 @@ from pipeline_lib.evaluation.likelihood import (
 )
 from pipeline_lib.evaluation.loss_breakdown import losses_by_place
 from pipeline_lib.evaluation.token_parts import TokenParts
+from pipeline_lib.models.protocols import Predictor
 from pipeline_lib.notes.table import Split
 from pipeline_lib.stores.baselines import read_baselines, read_memory
 from pipeline_lib.stores.runs import read_network
@@ -29,7 +29,7 @@ from pipeline_lib.stores.scores import (
     write_ngram_orders,
     write_scores,
 )
-from pipeline_lib.stores.tokens import read_tokens
+from pipeline_lib.stores.tokens import read_grid, read_tokens
 from pipeline_lib.tokens.corpus import TokenCorpus, pieces_at
 from pipeline_lib.tokens.windows import count_targets
 from tasks.progress import reporter
@@ -54,20 +54,23 @@ def score(
     left out where no memory was fitted. The targets are the known tokens with ``n_context`` tokens before them,
     whatever the network's own seq_length.
     """
-    from pipeline_lib.models.scoring import make_predictor
+    from pipeline_lib.models.scoring import PiecePredictor, make_predictor
 
     corpus = read_tokens(draft.store, tokens)
     network, config = read_network(draft.store, run)
     known = read_baselines(draft.store, baselines, len(corpus.vocabulary))
     pieces = pieces_at(corpus.token_ids, corpus.spans(Split.TEST))
-    # The network is asked once; each piece's answers are scored as they are and mixed.
-    predicted = make_predictor(network, config).log_probabilities(pieces, n_context)
-    asked: dict[str, _Predicted] = {ALONE: predicted}
+    alone = make_predictor(network, config)
+    asked: dict[str, _Predicted] = {ALONE: alone.log_probabilities(pieces, n_context)}
     if memory is not None:
-        mixture = read_memory(draft.store, memory)
-        asked[ALONE], mixed = itertools.tee(predicted)
-        ngram = known.long_term.log_probabilities(pieces, n_context)
-        asked[WITH_MEMORY] = mixture.mix([mixed, ngram], pieces, n_context)
+        # As when it writes, the network reads pieces from their beginning.
+        models: list[Predictor] = [PiecePredictor(network), known.long_term]
+        asked[WITH_MEMORY] = read_memory(draft.store, memory).mix(
+            [model.log_probabilities(pieces, n_context) for model in models],
+            pieces,
+            corpus.metres(Split.TEST, read_grid(draft.store, tokens)),
+            n_context,
+        )
     _score(draft, corpus, asked, n_context, f"score/{config.name}")
 
 
@@ -81,7 +84,8 @@ def score_baselines(draft: Draft, tokens: Artifact, baselines: Artifact, n_conte
         name: model.log_probabilities(pieces, n_context) for name, model in known.ngrams.items()
     }
     long_term = known.long_term.log_probabilities(pieces, n_context)
-    predicted[WITH_MEMORY] = known.mixture.mix([long_term], pieces, n_context)
+    metres = corpus.metres(Split.TEST, read_grid(draft.store, tokens))
+    predicted[WITH_MEMORY] = known.mixture.mix([long_term], pieces, metres, n_context)
     _score(draft, corpus, predicted, n_context, "score/baselines")
     orders = {name: model.order for name, model in known.ngrams.items()}
     write_ngram_orders(draft, NgramOrders(orders, known.long_term_name))

@@ -23,7 +23,7 @@ class BaselineConfig(StageConfig):
     memory_targets: int = Field(
         10_000,
         ge=1,
-        description="Most tokens of the valid split that the 56 weights of each memory are fitted on.",
+        description="Most tokens of the valid split that the 112 weights of each memory are fitted on.",
     )
 
 

@@ -63,6 +63,11 @@ def read_vocabulary(store: ArtifactStore, tokens: Artifact) -> Vocabulary:
     return vocabulary_from_rows(store.read_table(tokens, file_names.VOCABULARY).to_pylist())
 
 
+def read_grid(store: ArtifactStore, tokens: Artifact) -> int:
+    """Steps in a quarter note of the grid that a token corpus lies on."""
+    return token_config(store.read_json(tokens, file_names.TOKENISER)).steps_per_quarter
+
+
 def read_tokeniser(store: ArtifactStore, tokens: Artifact) -> Tokeniser:
     """The tokeniser that wrote a token corpus."""
     return make_tokeniser(token_config(store.read_json(tokens, file_names.TOKENISER)))

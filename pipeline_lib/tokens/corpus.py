@@ -18,6 +18,7 @@ from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.quantising import quantise_notes
 from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.notes.table import Split
+from pipeline_lib.tokens.metre import PieceMetre, bar_step, piece_metres
 from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.tokens.vocabulary import END, START, UNKNOWN_ID, Vocabulary
@@ -83,6 +84,14 @@ class TokenCorpus:
         starts = self.pieces.column("start").to_numpy()
         lengths = self.pieces.column("length").to_numpy()
         return np.stack([starts, lengths], axis=1)[chosen]
+
+    def metres(self, split: Split, steps_per_quarter: int) -> list[PieceMetre]:
+        """The metre of each piece of a split, in the order of `spans`."""
+        pieces = pieces_at(self.token_ids, self.spans(split))
+        of_split = np.array(self.pieces.column("split").to_pylist()) == split.value
+        signatures = np.array(self.pieces.column("time_signature").to_pylist())[of_split]
+        bar_steps = [bar_step(signature, steps_per_quarter) for signature in signatures.tolist()]
+        return piece_metres(pieces, self.vocabulary.features.advance_step, bar_steps)
 
     def rows(self, split: Split) -> list[dict[str, Any]]:
         """Rows of `pieces` that belong to a split, each piece in its own key only."""

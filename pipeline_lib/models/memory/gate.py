@@ -3,11 +3,13 @@
 It raises or lowers the probability that a model gives to the tokens that the memory recalls:
 
     P(w) is proportional to P_model(w) * exp(bonus(w)),
-    bonus(w) = weights[b] . (1, log share, log distance, log P_model(w)),
+    bonus(w) = anywhere[b] . (1, log share, log distance, log P_model(w))
+             + aligned[c]  . (1, log share, log bars, log P_model(w)),
 
-where ``b`` is the class of the longest context that recalls ``w`` (`CLASS_STARTS`); all other tokens have no
-bonus. With weights of zero the model stays as it is. With a last weight of -1 the bonus cancels what the model gives
-the token: the memory alone decides.
+where ``b`` is the class of the longest context that recalls ``w`` from anywhere in the piece, and ``c`` that of the
+longest one at the same position in the metre (`CLASS_STARTS`); what was never played there has no second part, and
+all tokens that were never played have no bonus. With weights of zero the model stays as it is. With a last weight of
+-1 the bonus cancels what the model gives the token: the memory alone decides.
 
 Choosing between a long-term and a short-term model for each token, by how sure each is, is due to Conklin and
 Witten (1995) and Pearce (2005); mixing in the logistic domain with weights chosen by the length of the match, to
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from pipeline_lib.models.memory.recall import IntArray, Recalled
 
@@ -30,6 +33,9 @@ CLASS_STARTS = np.array([0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 25, 40, 64])
 
 N_FEATURES = 4
 """Number of features of a recalled token: 1, log share, log distance, log probability under the model."""
+
+N_WEIGHTS = 2 * len(CLASS_STARTS) * N_FEATURES
+"""Number of weights: those of contexts from anywhere, class by class, then those of aligned ones."""
 
 _PRIOR = 0.2
 """Inverse variance of the weights' Gaussian prior: with little evidence they stay near zero."""
@@ -42,8 +48,8 @@ _MOST_STEPS = 50
 _MOST_HALVINGS = 20
 
 
-def features(recalled: Recalled, log_p: FloatArray) -> FloatArray:
-    """Features of each recalled token, on which its bonus depends; shape (n_entries, N_FEATURES).
+def design(recalled: Recalled, log_p: FloatArray) -> csr_matrix:
+    """What the bonus of each recalled token depends on, shape (n_entries, N_WEIGHTS).
 
     Parameters
     ----------
@@ -51,13 +57,19 @@ def features(recalled: Recalled, log_p: FloatArray) -> FloatArray:
     log_p : float64 array, shape (n_entries,)
         Log-probability that the model beside the memory gives each recalled token.
     """
-    columns = [np.ones(len(log_p)), np.log(recalled.share), np.log(recalled.distance), log_p]
-    return np.stack(columns, axis=1)  # (n_entries, N_FEATURES)
-
-
-def classes(recalled: Recalled) -> IntArray:
-    """Class of each recalled token's context, by its length (`CLASS_STARTS`); shape (n_entries,)."""
-    return np.searchsorted(CLASS_STARTS, recalled.length, side="right") - 1
+    n_entries, columns, values, rows = len(log_p), [], [], []
+    for block, contexts in enumerate((recalled.anywhere, recalled.aligned)):
+        entry = np.flatnonzero(contexts.length >= 0)
+        found = contexts.take(contexts.length >= 0)
+        class_of = np.searchsorted(CLASS_STARTS, found.length, side="right") - 1
+        first = (block * len(CLASS_STARTS) + class_of) * N_FEATURES
+        of_entry = [np.ones(len(entry)), np.log(found.share), np.log(found.distance), log_p[entry]]
+        for n, feature in enumerate(of_entry):
+            rows.append(entry)
+            columns.append(first + n)
+            values.append(feature)
+    place = np.concatenate(rows), np.concatenate(columns)
+    return csr_matrix((np.concatenate(values), place), shape=(n_entries, N_WEIGHTS))
 
 
 def apply_gate(weights: FloatArray, log_p: FloatArray, recalled: Recalled) -> FloatArray:
@@ -65,7 +77,7 @@ def apply_gate(weights: FloatArray, log_p: FloatArray, recalled: Recalled) -> Fl
 
     Parameters
     ----------
-    weights : float64 array, shape (n_classes, N_FEATURES)
+    weights : float64 array, shape (N_WEIGHTS,)
     log_p : float64 array, shape (n_rows, vocab_size)
         Distributions of the model beside the memory, natural logarithms.
     recalled : Recalled
@@ -81,15 +93,18 @@ def apply_gate(weights: FloatArray, log_p: FloatArray, recalled: Recalled) -> Fl
     A model holds four tokens equally likely. Token 3 was played and gets a bonus of log 2, so 2 parts of 5:
 
     >>> from pipeline_lib.models.memory.recall import recall_piece
-    >>> (recalled,) = recall_piece(np.array([0, 3, 2], np.int32), first_target=2, vocab_size=4)
-    >>> weights = np.zeros((len(CLASS_STARTS), N_FEATURES))
-    >>> weights[0, 0] = np.log(2)
+    >>> from pipeline_lib.tokens.metre import PieceMetre
+    >>> metre = PieceMetre(onset_step=np.array([0, 0, 1]), bar_step=4)
+    >>> piece = np.array([0, 3, 2], np.int32)
+    >>> (recalled,) = recall_piece(piece, metre, first_target=2, vocab_size=4)
+    >>> weights = np.zeros(N_WEIGHTS)
+    >>> weights[0] = np.log(2)
     >>> np.exp(apply_gate(weights, np.log(np.full((1, 4), 0.25)), recalled)).round(3)
     array([[0.2, 0.2, 0.2, 0.4]])
     """
     place = recalled.row, recalled.token_id
     mixed = log_p.copy()
-    mixed[place] += (features(recalled, log_p[place]) * weights[classes(recalled)]).sum(axis=1)
+    mixed[place] += design(recalled, log_p[place]) @ weights
     mixed -= mixed.max(axis=1, keepdims=True)
     return mixed - np.log(np.exp(mixed).sum(axis=1, keepdims=True))
 
@@ -100,9 +115,10 @@ class Evidence:
 
     Parameters
     ----------
-    row, class_of : int64 arrays, shape (n_entries,)
-        The row of each recalled token, and the class of its context.
-    features : float64 array, shape (n_entries, N_FEATURES)
+    row : int64 array, shape (n_entries,)
+        The row of each recalled token.
+    design : sparse matrix, shape (n_entries, N_WEIGHTS)
+        From `design`.
     log_p : float64 array, shape (n_entries,)
         Log-probability that the model beside the memory gives each recalled token.
     target_entry : int64 array, shape (n_rows,)
@@ -112,8 +128,7 @@ class Evidence:
     """
 
     row: IntArray
-    class_of: IntArray
-    features: FloatArray
+    design: csr_matrix
     log_p: FloatArray
     target_entry: IntArray
     target_log_p: FloatArray
@@ -125,11 +140,11 @@ class Evidence:
 
 
 def fit_gate(evidence: Evidence) -> FloatArray:
-    """Fit the weights that predict the targets best, shape (n_classes, N_FEATURES).
+    """Fit the weights that predict the targets best, shape (N_WEIGHTS,).
 
     By Newton's method from zero. A step is halved until it lowers the loss; the fit ends where none does.
     """
-    weights = np.zeros((len(CLASS_STARTS), N_FEATURES))
+    weights = np.zeros(N_WEIGHTS)
     loss, posterior = _loss(weights, evidence)
     for _ in range(_MOST_STEPS):
         step = _newton_step(weights, posterior, evidence)
@@ -148,7 +163,7 @@ def fit_gate(evidence: Evidence) -> FloatArray:
 def _loss(weights: FloatArray, evidence: Evidence) -> tuple[float, FloatArray]:
     """Loss in nats, summed over all targets, prior included; and the gated probability of each entry, (n_entries,)."""
     row, n_rows = evidence.row, evidence.n_rows
-    scores = evidence.log_p + (evidence.features * weights[evidence.class_of]).sum(axis=1)
+    scores = evidence.log_p + evidence.design @ weights
     # Tokens that are not recalled share what the recalled ones leave of the model's probability.
     recalled_mass = np.bincount(row, np.exp(evidence.log_p), minlength=n_rows)
     highest = np.zeros(n_rows)
@@ -159,7 +174,7 @@ def _loss(weights: FloatArray, evidence: Evidence) -> tuple[float, FloatArray]:
     is_recalled = evidence.target_entry >= 0
     of_target = np.where(is_recalled, 0.0, evidence.target_log_p)
     of_target[is_recalled] = scores[evidence.target_entry[is_recalled]]
-    loss = (np.log(total) + highest - of_target).sum() + _PRIOR / 2 * (weights**2).sum()
+    loss = (np.log(total) + highest - of_target).sum() + _PRIOR / 2 * (weights @ weights)
     return float(loss), shares / total[row]
 
 
@@ -168,25 +183,14 @@ def _newton_step(weights: FloatArray, posterior: FloatArray, evidence: Evidence)
 
     `posterior` is the gated probability of each entry, shape (n_entries,).
     """
-    n_classes = len(CLASS_STARTS)
-    x, class_of = evidence.features, evidence.class_of
+    x, n_entries = evidence.design, len(posterior)
     surprise = posterior.copy()
     surprise[evidence.target_entry[evidence.target_entry >= 0]] -= 1.0
-    gradient = _PRIOR * weights
-    second = np.zeros((n_classes, N_FEATURES, n_classes, N_FEATURES))
-    expected = np.empty((evidence.n_rows, n_classes, N_FEATURES))
-    cells = evidence.row * n_classes + class_of
-    own = np.arange(n_classes)
-    for i in range(N_FEATURES):
-        gradient[:, i] += np.bincount(class_of, surprise * x[:, i], minlength=n_classes)
-        sums = np.bincount(cells, posterior * x[:, i], minlength=evidence.n_rows * n_classes)
-        expected[:, :, i] = sums.reshape(-1, n_classes)  # (n_rows, n_classes)
-        for j in range(N_FEATURES):
-            products = posterior * x[:, i] * x[:, j]
-            second[own, i, own, j] = np.bincount(class_of, products, minlength=n_classes)
-    flat = expected.reshape(evidence.n_rows, weights.size)  # (n_rows, n_classes * N_FEATURES)
-    # (n_classes * N_FEATURES, n_classes * N_FEATURES)
-    hessian = second.reshape(weights.size, weights.size) - flat.T @ flat
-    hessian += _PRIOR * np.eye(weights.size)
-    step = np.linalg.solve(hessian, gradient.reshape(-1, 1)).astype(np.float64)
-    return step.reshape(-1, N_FEATURES)  # (n_classes, N_FEATURES)
+    gradient = _PRIOR * weights + x.T @ surprise
+    of_rows = csr_matrix(
+        (posterior, (evidence.row, np.arange(n_entries))), shape=(evidence.n_rows, n_entries)
+    )
+    expected = of_rows @ x  # (n_rows, N_WEIGHTS)
+    hessian = (x.T @ x.multiply(posterior[:, None]) - expected.T @ expected).toarray()
+    step: FloatArray = np.linalg.solve(hessian + _PRIOR * np.eye(N_WEIGHTS), gradient)
+    return step

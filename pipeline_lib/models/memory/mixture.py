@@ -18,8 +18,7 @@ from pipeline_lib.models.memory.gate import (
     Evidence,
     FloatArray,
     apply_gate,
-    classes,
-    features,
+    design,
     fit_gate,
 )
 from pipeline_lib.models.memory.recall import (
@@ -28,6 +27,7 @@ from pipeline_lib.models.memory.recall import (
     recall_piece,
 )
 from pipeline_lib.models.protocols import Predictor
+from pipeline_lib.tokens.metre import PieceMetre, piece_metres
 from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 
 _ROUNDS = 100
@@ -44,7 +44,7 @@ class MemoryMixture:
     ----------
     shares : float64 array, shape (n_models,)
         Weight of each model's probabilities in the mixture; they sum to one.
-    gate : float64 array, shape (n_classes, N_FEATURES)
+    gate : float64 array, shape (N_WEIGHTS,)
         Weights of the gate (`pipeline_lib.models.memory.gate`).
     """
 
@@ -52,7 +52,11 @@ class MemoryMixture:
     gate: FloatArray
 
     def mix(
-        self, predicted: Sequence[Rows], pieces: Sequence[NDArray[np.int32]], first_target: int
+        self,
+        predicted: Sequence[Rows],
+        pieces: Sequence[NDArray[np.int32]],
+        metres: Sequence[PieceMetre],
+        first_target: int,
     ) -> Iterator[FloatArray]:
         """Yield the mixture's distributions, as `Predictor.log_probabilities` does.
 
@@ -62,13 +66,15 @@ class MemoryMixture:
             For each model, the distributions that it yields for the same pieces and `first_target`.
         pieces : sequence of int32 arrays
             Token ids of whole pieces.
+        metres : sequence of PieceMetre
+            The pieces' metres.
         first_target : int
             Place, in each piece, of the first token to predict; at least 1.
         """
-        for piece, *of_models in zip(pieces, *predicted, strict=True):
+        for piece, metre, *of_models in zip(pieces, metres, *predicted, strict=True):
             log_p = mix_models(self.shares, of_models)
             begin = 0
-            for recalled in recall_piece(piece, first_target, log_p.shape[1]):
+            for recalled in recall_piece(piece, metre, first_target, log_p.shape[1]):
                 rows = slice(begin, begin + recalled.n_rows)
                 log_p[rows] = apply_gate(self.gate, log_p[rows], recalled)
                 begin += recalled.n_rows
@@ -118,23 +124,36 @@ class MemoryPredictor:
     models : sequence of Predictor
     mixture : MemoryMixture
         Weights that were fitted for these models, in this order.
+    advance_step : int32 array, shape (vocab_size,)
+        Grid steps that each token takes.
+    bar_steps : sequence of int
+        Grid steps in a bar of each piece that is asked about, in their order.
     """
 
-    def __init__(self, models: Sequence[Predictor], mixture: MemoryMixture) -> None:
+    def __init__(
+        self,
+        models: Sequence[Predictor],
+        mixture: MemoryMixture,
+        advance_step: NDArray[np.int32],
+        bar_steps: Sequence[int],
+    ) -> None:
         self._models = models
         self._mixture = mixture
+        self._advance_step, self._bar_steps = advance_step, bar_steps
 
     def log_probabilities(
         self, pieces: Sequence[NDArray[np.int32]], first_target: int
     ) -> Iterator[FloatArray]:
         """Yield the distributions of the next token, as `protocols.Predictor` says; the whole piece so far is read."""
         predicted = [model.log_probabilities(pieces, first_target) for model in self._models]
-        return self._mixture.mix(predicted, pieces, first_target)
+        metres = piece_metres(pieces, self._advance_step, self._bar_steps)
+        return self._mixture.mix(predicted, pieces, metres, first_target)
 
 
 def fit_mixture(
     predicted: Sequence[Rows],
     pieces: Sequence[NDArray[np.int32]],
+    metres: Sequence[PieceMetre],
     first_target: int,
     max_targets: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -147,6 +166,8 @@ def fit_mixture(
         For each model, the distributions that its `Predictor.log_probabilities` yields for the pieces.
     pieces : sequence of int32 arrays
         Token ids of whole pieces, held out from the training of every model.
+    metres : sequence of PieceMetre
+        The pieces' metres.
     first_target : int
         Place, in each piece, of the first target; at least 1.
     max_targets : int
@@ -161,13 +182,15 @@ def fit_mixture(
     >>> piece = np.array([0, 3, 3, 3, 1], np.int32)
     >>> uniform, good = np.full((4, 4), 0.25), np.full((4, 4), 0.01)
     >>> good[np.arange(4), piece[1:]] = 0.97
-    >>> mixture = fit_mixture([[np.log(uniform)], [np.log(good)]], [piece], 1, max_targets=100)
+    >>> metre = PieceMetre(onset_step=np.array([0, 0, 1, 2, 3]), bar_step=4)
+    >>> predicted = [[np.log(uniform)], [np.log(good)]]
+    >>> mixture = fit_mixture(predicted, [piece], [metre], first_target=1, max_targets=100)
     >>> mixture.shares.round(3)
     array([0., 1.])
     """
     found: list[_Found] = []
-    for piece, *of_models in zip(pieces, *predicted, strict=True):
-        found += _look_up(piece, np.stack(of_models), first_target)
+    for piece, metre, *of_models in zip(pieces, metres, *predicted, strict=True):
+        found += _look_up(piece, metre, np.stack(of_models), first_target)
         n_found = sum(len(one.targets) for one in found)
         progress(min(n_found, max_targets), max_targets)
         if n_found >= max_targets:
@@ -189,10 +212,12 @@ class _Found:
     """Log-probability that each model gives each recalled token, shape (n_models, n_entries)."""
 
 
-def _look_up(piece: NDArray[np.int32], log_p: FloatArray, first_target: int) -> Iterator[_Found]:
+def _look_up(
+    piece: NDArray[np.int32], metre: PieceMetre, log_p: FloatArray, first_target: int
+) -> Iterator[_Found]:
     """Look up a piece's known targets, block by block; ``log_p`` has the shape (n_models, n_targets, vocab_size)."""
     begin = 0
-    for block in recall_piece(piece, first_target, log_p.shape[2]):
+    for block in recall_piece(piece, metre, first_target, log_p.shape[2]):
         rows = slice(begin, begin + block.n_rows)
         begin += block.n_rows
         targets = piece[first_target:][rows]
@@ -231,8 +256,7 @@ def _join(found: Sequence[_Found], shares: FloatArray) -> Evidence:
     target_entry[recalled.row[is_target]] = np.flatnonzero(is_target)
     return Evidence(
         row=recalled.row,
-        class_of=classes(recalled),
-        features=features(recalled, log_p),
+        design=design(recalled, log_p),
         log_p=log_p,
         target_entry=target_entry,
         target_log_p=mix_models(
