@@ -75,8 +75,16 @@ def _network() -> Any:
 
     model = LstmConfig(layers=LAYERS, units=UNITS, embedding_size=UNITS, residual=False)
     return Network(
-        RunConfig(model=model, seq_length=SEQ_LENGTH, learning_rate=1e-3, seed=0), TOKENS
+        RunConfig(model=model, seq_length=SEQ_LENGTH, learning_rate=1e-3, seed=0), _vocabulary()
     )
+
+
+def _vocabulary() -> Any:
+    from pipeline_lib.config import NoteEventConfig
+    from pipeline_lib.tokens.tokenisers import make_tokeniser
+    from pipeline_lib.tokens.vocabulary import Vocabulary
+
+    return Vocabulary.of(TOKENS, make_tokeniser(NoteEventConfig()))
 
 
 def _ours(size: Size) -> Work:
@@ -89,14 +97,17 @@ def _first(size: Size) -> Work:
 
 
 def _sampling(size: Size) -> Any:
-    from pipeline_lib.config import ComposeConfig
+    from pipeline_lib.config import ComposeConfig, NoteEventConfig
     from pipeline_lib.models.sampling.network_loop import Sampler
     from pipeline_lib.tokens.constraints import constrain
     from pipeline_lib.tokens.prompts import Prompt
-    from pipeline_lib.tokens.vocabulary import END_ID, Vocabulary
+    from pipeline_lib.tokens.tokenisers import make_tokeniser
+    from pipeline_lib.tokens.vocabulary import END_ID
 
     prompts = [Prompt("none", (), "4/4", 120.0, None)] * size.n_sequences
-    constraints = constrain(ComposeConfig(), prompts, Vocabulary(TOKENS), steps_per_quarter=24)
+    constraints = constrain(
+        ComposeConfig(), prompts, _vocabulary(), make_tokeniser(NoteEventConfig())
+    )
     constraints.is_allowed[:, END_ID] = False
     sampler = Sampler(_network(), ComposeConfig())
     given = [np.empty(0, np.int32)] * size.n_sequences

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from pipeline_lib.artifacts import ArtifactStore
-from pipeline_lib.config import LstmConfig, ParseConfig, RunConfig, SelectConfig, TokenConfig
+from pipeline_lib.config import LstmConfig, NoteEventConfig, ParseConfig, RunConfig, SelectConfig
 from pipeline_lib.evaluation.likelihood import score_targets, summarise_scores
 from pipeline_lib.evaluation.token_parts import TokenParts
 from pipeline_lib.models.memory.mixture import MemoryPredictor, fit_mixture
@@ -33,6 +33,7 @@ from pipeline_lib.stores.notes import read_shard_pieces
 from pipeline_lib.stores.tokens import read_lines
 from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus, pieces_at
 from pipeline_lib.tokens.sequences import TokenSequences
+from pipeline_lib.tokens.tokenisers import make_tokeniser
 from pipeline_lib.tokens.vocabulary import build_vocabulary
 from pipeline_lib.tokens.windows import count_targets
 from tasks.encode import in_other_keys
@@ -85,16 +86,10 @@ def read(folder: Path, split: dict[str, list[str]]) -> TokenCorpus:
     lines, rows = TokenSequences(), []
     with tempfile.TemporaryDirectory() as scratch:
         store = ArtifactStore(Path(scratch))
-        tokens = TokenConfig()
+        tokens = NoteEventConfig()
         for bucket in take_snapshot(store, folder, keep_index=False).buckets(4):
             shard = ingest(store, bucket, ParseConfig())
-            found = tokenise(
-                store,
-                shard,
-                SelectConfig(min_notes=1),
-                tokens.steps_per_quarter,
-                tokens.max_duration_quarter,
-            )
+            found = tokenise(store, shard, SelectConfig(min_notes=1), tokens)
             pieces = {p["sha256"]: p for p in read_shard_pieces(store, shard).to_pylist()}
             lines.add_table(read_lines(store, found), {p["piece_id"] for p in pieces.values()})
             rows += [
@@ -102,10 +97,11 @@ def read(folder: Path, split: dict[str, list[str]]) -> TokenCorpus:
                 for file in bucket.files
                 if Path(file.path).name in split_of
             ]
+    tokeniser = make_tokeniser(tokens)
     rows.sort(key=lambda row: row["piece_id"])
-    rows += in_other_keys(rows, lines)
+    rows += in_other_keys(rows, lines, tokeniser)
     train = [row["line"] for row in rows if row["split"] == Split.TRAIN]
-    vocabulary, _ = build_vocabulary(lines.count(train), len(train), tokens.min_count)
+    vocabulary, _ = build_vocabulary(lines.count(train), len(train), tokens.min_count, tokeniser)
     return build_corpus(rows, lines, vocabulary)
 
 
@@ -120,7 +116,7 @@ def train(corpus: TokenCorpus, seed: int) -> Predictor:
 
     config = RunConfig(**RECIPE, seed=seed)
     data = TrainingData(
-        corpus.vocabulary.tokens,
+        corpus.vocabulary,
         corpus.token_ids,
         corpus.spans(Split.TRAIN),
         corpus.spans(Split.VALID),
@@ -142,7 +138,7 @@ def with_memory(corpus: TokenCorpus, models: Sequence[Predictor], n_context: int
 
 
 def loss(corpus: TokenCorpus, model: Predictor, split: Split, n_context: int) -> dict[str, Any]:
-    parts = TokenParts.of(corpus.vocabulary)
+    parts = TokenParts.of(corpus.vocabulary.features)
     scores = score_targets(model, corpus.token_ids, corpus.spans(split), n_context, parts)
     return summarise_scores(scores, count_targets(corpus, split, n_context))
 

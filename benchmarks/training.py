@@ -270,14 +270,18 @@ def _training_step(
     size: Size, tokens: NDArray[np.int32], **changes: Any
 ) -> Callable[[NDArray[np.int32]], float]:
     """The pipeline's own update, given where its windows start."""
+    from pipeline_lib.config import NoteEventConfig
     from pipeline_lib.models.devices import use_deterministic_operations
     from pipeline_lib.models.networks.architectures import Network
     from pipeline_lib.models.training.optimisation import learning_rates, make_optimizer
     from pipeline_lib.models.training.updates import make_updates
+    from pipeline_lib.tokens.tokenisers import make_tokeniser
+    from pipeline_lib.tokens.vocabulary import Vocabulary
 
     use_deterministic_operations()
     config = _run_config(size, **changes)
-    network = Network(config, [str(n) for n in range(VOCAB_SIZE)])
+    tokens = [f"<{n}>" for n in range(VOCAB_SIZE)]
+    network = Network(config, Vocabulary.of(tokens, make_tokeniser(NoteEventConfig())))
     rates = learning_rates(config, n_steps=1000)
     optimizer = make_optimizer(config, rates, network.trainable_variables)
     updates = make_updates(network, optimizer, config, carries_state=False)

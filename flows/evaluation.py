@@ -18,7 +18,7 @@ import pandas as pd
 from flows.running import LOG_NAME
 from flows.terminal import ProgressDisplay, quiet_output
 from pipeline_lib.artifacts import ArtifactStore
-from pipeline_lib.config import EvaluateConfig, ParseConfig, TokenConfig
+from pipeline_lib.config import EvaluateConfig, NoteEventConfig, ParseConfig
 from pipeline_lib.errors import CorpusError
 from pipeline_lib.evaluation.comparison import compare, holm
 from pipeline_lib.evaluation.distances import discrepancy, set_distances
@@ -170,7 +170,7 @@ def _read(path: Path) -> _Music:
                 row["path"] = path_of[row["sha256"]]
                 pieces[piece_path(row)] = quantise_notes(
                     notes.take(~notes.is_drum),
-                    TokenConfig().steps_per_quarter,
+                    NoteEventConfig().steps_per_quarter,
                     time_signature=row["time_signature"],
                     tempo_qpm=row["tempo_qpm"],
                     key_signature=row["key_signature"],
@@ -230,7 +230,7 @@ def _against(music: _Music, other: _Music) -> Evaluation:
         measured,
         mmd_squared=_known(apart.mmd_squared),
         mmd_p=_known(apart.p),
-        copy_rate=_known(mean(novelty.judged_rate)),
+        copy_rate=_known(mean(novelty.copy_rate)),
         matches=_longest(novelty),
     )
 

@@ -12,7 +12,9 @@ from pipeline_lib.artifacts import Artifact
 from pipeline_lib.config import PipelineConfig
 from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
 from pipeline_lib.scores.audio import available_backend
+from pipeline_lib.tokens.constraints import check_length
 from pipeline_lib.tokens.prompt_sources import Given, read_prompt
+from pipeline_lib.tokens.tokenisers import make_tokeniser
 from tasks.catalogue import catalogue
 from tasks.check_novelty import check_novelty
 from tasks.choose_prompts import choose_prompts
@@ -46,7 +48,9 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
         The files to learn from.
     config : PipelineConfig
     """
-    given = read_prompt(config.prompts, config.parse, config.select, config.tokens)
+    tokeniser = make_tokeniser(config.tokens)
+    check_length(config.generate, tokeniser)
+    given = read_prompt(config.prompts, config.parse, config.select, tokeniser)
     catalogued, shards = read_corpus(run, snapshot, config)
     pieces, tokens = encode_corpus(run, catalogued, shards, config)
     baselines, models = train_models(run, tokens, config)
@@ -85,10 +89,13 @@ def encode_corpus(
     run: Executor, catalogued: Artifact, shards: Mapping[str, Artifact], config: PipelineConfig
 ) -> tuple[Artifact, Artifact]:
     """Divide the pieces before anything is counted, and write their notes as tokens: pieces and tokens."""
-    grid = config.tokens.steps_per_quarter, config.tokens.max_duration_quarter
-
     pieces = run(split.call(catalogued, config.split))
-    lines = run.each({n: tokenise.call(shard, config.select, *grid) for n, shard in shards.items()})
+    lines = run.each(
+        {
+            n: tokenise.call(shard, config.select, config.tokens.tokeniser)
+            for n, shard in shards.items()
+        }
+    )
     return pieces, run(encode.call(pieces, [*lines.values()], config.tokens))
 
 
@@ -138,27 +145,23 @@ def compose_music(
     config: PipelineConfig,
 ) -> Music:
     """Continue the same prompts with every network and the best n-gram model, and measure what comes out."""
-    generation, steps_per_quarter = config.generate, config.tokens.steps_per_quarter
-    detailed, backend = config.detailed_runs, available_backend()
+    generation, detailed, backend = config.generate, config.detailed_runs, available_backend()
     only_measured = generation.model_copy(update={"n_rendered": 0})
     of_run = {name: generation if name in detailed else only_measured for name in runs}
-    stretch = generation.length, steps_per_quarter
 
     prompts = run(choose_prompts.call(tokens, given, generation.n_samples, config.prompts))
     samples = run.each(
         {
-            name: generate.call(tokens, trained, prompts, of_run[name], steps_per_quarter, backend)
+            name: generate.call(tokens, trained, prompts, of_run[name], backend)
             for name, trained in runs.items()
         }
     )
     control = run(
-        generate_baseline.call(tokens, baselines, prompts, generation, steps_per_quarter).labelled(
-            "generate/ngram"
-        )
+        generate_baseline.call(tokens, baselines, prompts, generation).labelled("generate/ngram")
     )
     metrics = run.each(
         {
-            name: evaluate.call(tokens, made, *stretch, config.evaluate)
+            name: evaluate.call(tokens, made, generation.length, config.evaluate)
             for name, made in {**samples, "ngram": control}.items()
         }
     )
@@ -167,6 +170,6 @@ def compose_music(
         {name: measure_distance.call(metrics[name], of_control) for name in detailed}
     )
     novelty = run.each(
-        {name: check_novelty.call(tokens, samples[name], *stretch) for name in detailed}
+        {name: check_novelty.call(tokens, samples[name], generation.length) for name in detailed}
     )
     return Music(samples, metrics, distances, novelty)

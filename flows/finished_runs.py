@@ -10,10 +10,11 @@ from typing import Any
 
 from flows.journal import TRAIN_LABEL, Journal, require_journal
 from pipeline_lib.artifacts import Artifact, ArtifactStore, read_manifest
-from pipeline_lib.config import RunConfig, SelectConfig, TokenConfig
+from pipeline_lib.config import RunConfig, SelectConfig
 from pipeline_lib.errors import ArtifactError
-from pipeline_lib.stores.tokens import read_tokens
+from pipeline_lib.stores.tokens import read_tokeniser, read_tokens
 from pipeline_lib.tokens.corpus import TokenCorpus
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 
 LATEST = "latest"
 
@@ -31,7 +32,7 @@ class FinishedRun:
     artifact : Artifact
         The run's own, in this store.
     corpus : TokenCorpus
-    tokens : TokenConfig
+    tokeniser : Tokeniser
     selection : SelectConfig
         How the corpus was tokenised, and which notes were chosen for it.
     """
@@ -40,7 +41,7 @@ class FinishedRun:
     store: ArtifactStore
     artifact: Artifact
     corpus: TokenCorpus
-    tokens: TokenConfig
+    tokeniser: Tokeniser
     selection: SelectConfig
 
 
@@ -82,7 +83,7 @@ def find_run(run: str, artifacts: Path) -> FinishedRun:
         store,
         artifact,
         read_tokens(store, tokens),
-        TokenConfig.model_validate(_parameters(of_tokens)["config"]),
+        read_tokeniser(store, tokens),
         SelectConfig.model_validate(_parameters(of_lines)["selection"]),
     )
 

@@ -18,6 +18,7 @@ from pipeline_lib.generation.samples import Sample
 from pipeline_lib.stores.runs import read_network
 from pipeline_lib.stores.samples import export_samples
 from pipeline_lib.tokens.prompt_sources import choose, read_prompt
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from tasks.progress import report, reporter
 
 
@@ -89,8 +90,8 @@ def generate_music(
         There is no such run, or the prompt or the settings cannot be used.
     """
     found = find_run(run, artifacts)
-    given = read_prompt(prompt, ParseConfig(), found.selection, found.tokens)
-    prompts = choose(prompt, given, found.corpus, config.n_samples)
+    given = read_prompt(prompt, ParseConfig(), found.selection, found.tokeniser)
+    prompts = choose(prompt, given, found.corpus, found.tokeniser, config.n_samples)
     _make_folder(out)
     with (
         quiet_output(artifacts / LOG_NAME) as console,
@@ -107,7 +108,7 @@ def generate_music(
                 found.corpus.vocabulary,
                 prompts,
                 config.grid,
-                found.tokens.steps_per_quarter,
+                found.tokeniser,
                 reporter("compose"),
             )
             return _write(composing, found, out, writers)
@@ -119,14 +120,14 @@ def _write(
     composing: Iterable[ExplainedComposition], run: FinishedRun, out: Path, writers: SampleWriters
 ) -> NewMusic:
     """Write each temperature's samples as they come, and then the tables of all."""
-    steps, compositions = run.tokens.steps_per_quarter, []
+    compositions = []
     for made in composing:
         label = f"write, temperature {made.config.temperature:g}"
-        for n, _ in enumerate(writers.write(out, made, run.name, steps), start=1):
+        for n, _ in enumerate(writers.write(out, made, run.name, run.tokeniser), start=1):
             report(label, n, len(made.samples))
         compositions.append(made)
     export_samples(out, run.name, compositions)
-    written = [_described(s, made, steps) for made in compositions for s in made.samples]
+    written = [_described(s, made, run.tokeniser) for made in compositions for s in made.samples]
     return NewMusic(run.name, str(out), written)
 
 
@@ -145,9 +146,9 @@ def _unwritable(error: OSError, path: Path) -> ConfigError:
     )
 
 
-def _described(sample: Sample, made: ExplainedComposition, steps: int) -> WrittenSample:
+def _described(sample: Sample, made: ExplainedComposition, tokeniser: Tokeniser) -> WrittenSample:
     """What is told of one sample of a composition."""
-    notes = sample.notes(steps)
+    notes = sample.notes(tokeniser)
     of_sample = made.explanation_of(sample)
     surprises = of_sample["surprise_bit"].to_numpy()
     return WrittenSample(

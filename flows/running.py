@@ -24,7 +24,9 @@ from pipeline_lib.notes.corpus.scanning import find_sources
 from pipeline_lib.notes.table import Status
 from pipeline_lib.presets import PresetName, build_config
 from pipeline_lib.studies.lab_report.settings import Scale
+from pipeline_lib.tokens.constraints import check_length
 from pipeline_lib.tokens.prompt_sources import read_prompt
+from pipeline_lib.tokens.tokenisers import make_tokeniser
 from tasks.prepare import prepare
 from tasks.progress import reporter, request_stop
 from tasks.scan import take_snapshot
@@ -63,7 +65,9 @@ def run_flow(
     """
     config = build_config(preset, settings, scale)
     # A wrong setting or prompt should wait neither for Prefect to start nor for a corpus to be written.
-    read_prompt(config.prompts, config.parse, config.select, config.tokens)
+    tokeniser = make_tokeniser(config.tokens)
+    check_length(config.generate, tokeniser)
+    read_prompt(config.prompts, config.parse, config.select, tokeniser)
     _run_prefect_flow(
         "music_pipeline",
         corpus,

@@ -17,6 +17,7 @@ from pipeline_lib.generation.samples import Sample
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.scores.audio import Backend, available_backend
 from pipeline_lib.stores.samples import write_sample
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.workers import NO_LIMITS, Mark, run_isolated
 
 _ONE_NOTE = GridNotes(np.array([0]), np.array([4]), np.array([60]), 4)
@@ -46,7 +47,7 @@ class SampleWriters:
         self._threads.shutdown(cancel_futures=True)
 
     def write(
-        self, folder: Path, composition: ExplainedComposition, run: str, steps_per_quarter: int
+        self, folder: Path, composition: ExplainedComposition, run: str, tokeniser: Tokeniser
     ) -> Iterator[None]:
         """Write all samples of a composition; yields as often as one is done, in order.
 
@@ -57,11 +58,11 @@ class SampleWriters:
         composition : ExplainedComposition
         run : str
             Name of the model.
-        steps_per_quarter : int
+        tokeniser : Tokeniser
         """
 
         def write_one(sample: Sample) -> None:
-            of_sample = folder, sample, composition, run, self._formats, steps_per_quarter
+            of_sample = folder, sample, composition, run, self._formats, tokeniser
             run_isolated(_write, NO_LIMITS, partial(write_sample, *of_sample))
 
         return self._threads.map(write_one, composition.samples)

@@ -41,20 +41,32 @@ from pipeline_lib.packages import package_versions
 PROVENANCE_KEY = b"music_pipeline"
 MANIFEST_NAME = "manifest.json"
 ADDRESS_LENGTH = 16
-"""Hex digits of the sha256 in a folder's name."""
+"""Number of hex digits of the sha256 in a folder's name."""
 
 _LONG_PARAMETER = 1000
-"""Characters of JSON above which a parameter is only in the manifest."""
+"""Number of characters of JSON above which a parameter stands in the manifest alone."""
 _JSON_OPTIONS: dict[str, Any] = {"sort_keys": True, "ensure_ascii": False, "allow_nan": False}
 _CHUNK_BYTES = 1 << 20
 _MOST_ATTEMPTS = 5
 _PARQUET_TAIL_BYTES = 8
-"""A Parquet file ends with the footer's length (4 bytes) and the magic number (4 bytes)."""
+"""Number of bytes after a Parquet footer: the footer's length (4 bytes) and the magic number (4 bytes)."""
 
 
 @dataclass(frozen=True, order=True)
 class Artifact:
-    """A reference to one artifact; all that stages exchange."""
+    """A reference to one artifact: all that stages pass to each other.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of artifact, such as "notes".
+    relpath : str
+        Its folder, relative to the root of the store.
+    sha256, content_sha256 : str
+        Its digests, in hexadecimal: over all bytes, and over all but the provenance in Parquet footers.
+    schema_version : int
+        Version of the files' layout.
+    """
 
     kind: str
     relpath: str
@@ -65,7 +77,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where an artifact came from: all that decided its content.
+    """Origin of an artifact: all that decided its content.
 
     Parameters
     ----------
@@ -88,7 +100,7 @@ class Provenance:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def described(self) -> dict[str, Any]:
-        """What goes into the manifest."""
+        """Provenance as the manifest records it."""
         return {
             "stage": self.stage,
             "code": self.code,
@@ -97,7 +109,7 @@ class Provenance:
         }
 
     def footer(self) -> dict[str, Any]:
-        """What goes into Parquet footers: the same, with the checksum of what is long in its place.
+        """Provenance as Parquet footers record it: with the checksums of long parameters in their place.
 
         A bucket names all its files, which in each table of a shard would outweigh the music.
         """
@@ -114,7 +126,7 @@ class TableWriter:
     _row_group_size: int | None
 
     def write_table(self, table: pa.Table) -> None:
-        """Add rows."""
+        """Append rows to the file."""
         rows = table.replace_schema_metadata(self._schema.metadata)
         self._writer.write_table(rows, row_group_size=self._row_group_size)
 
@@ -131,12 +143,12 @@ class Draft:
 
     @cached_property
     def _footer(self) -> bytes:
-        """The same in all Parquet files of the artifact."""
+        """Provenance as JSON, the same in all Parquet files of the artifact."""
         footer = self.provenance.footer()
         return json.dumps(footer, sort_keys=True, separators=(",", ":")).encode()
 
     def path(self, name: str) -> Path:
-        """Where to write a file of the artifact."""
+        """Path to write a file of the artifact to; folders on the way to it are made."""
         target = self.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
@@ -149,6 +161,7 @@ class Draft:
         name : str
             File name, ending in ``.parquet``.
         table : pyarrow.Table
+            All rows of the file.
         **options
             As for `open_table`.
         """
@@ -157,16 +170,22 @@ class Draft:
 
     @contextmanager
     def open_table(self, name: str, schema: pa.Schema, **options: Any) -> Iterator[TableWriter]:
-        """Write such a file piece by piece, so that the whole need not be in memory.
+        """Write a Parquet file as `write_table` does, but table by table, so that not all is in memory.
 
         Parameters
         ----------
         name : str
+            File name, ending in ``.parquet``.
         schema : pyarrow.Schema
-            Of every table that is written.
+            Schema of every table that is written.
         **options
-            Passed to `pyarrow.parquet.ParquetWriter`, over zstd level 1, but for ``row_group_size``: rows
-            in a row group at most.
+            ``row_group_size``, the most rows in a row group; all others are passed to
+            `pyarrow.parquet.ParquetWriter`, which compresses with zstd at level 1 if not told otherwise.
+
+        Yields
+        ------
+        TableWriter
+            The open file.
         """
         row_group_size = options.pop("row_group_size", None)
         stamped = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: self._footer})
@@ -186,35 +205,63 @@ class ArtifactStore:
     Parameters
     ----------
     root : Path
-        Usually ``artifacts/``. Created when first written to.
+        The root folder, usually ``artifacts/``; made when it is first written to.
+
+    Examples
+    --------
+    Write an artifact of one file, and read it again:
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = ArtifactStore(Path(folder))
+    ...     provenance = Provenance(stage="count", key="k", code="c", parameters={"seed": 0})
+    ...     with store.draft("counts", provenance) as (draft, finished):
+    ...         draft.write_json("counts.json", {"notes": 3})
+    ...     (artifact,) = finished
+    ...     store.verify(artifact)
+    ...     counts = store.read_json(artifact, "counts.json")
+    ...     parameters = store.manifest(artifact)["provenance"]["parameters"]
+    >>> counts, parameters
+    ({'notes': 3}, {'seed': 0})
+    >>> artifact.relpath == f"counts/{artifact.sha256[:16]}"
+    True
     """
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
     def path(self, artifact: Artifact, name: str = "") -> Path:
-        """The artifact's folder, or a file in it."""
+        """Path of an artifact's folder, or of a file in it."""
         return self.root / artifact.relpath / name
 
     def read_table(
         self, artifact: Artifact, name: str, columns: list[str] | None = None
     ) -> pa.Table:
-        """One Parquet file of an artifact."""
+        """Read a Parquet file of an artifact, all columns or those named."""
         return pq.read_table(self.path(artifact, name), columns=columns)
 
     def read_json(self, artifact: Artifact, name: str) -> Any:
-        """One JSON file of an artifact."""
+        """Read a JSON file of an artifact."""
         return json.loads(self.path(artifact, name).read_text(encoding="utf-8"))
 
     def manifest(self, artifact: Artifact) -> dict[str, Any]:
-        """The artifact's manifest."""
+        """Read the manifest of an artifact."""
         return read_manifest(self.path(artifact))
 
     @contextmanager
     def draft(
         self, kind: str, provenance: Provenance, *, schema_version: int = 1
     ) -> Iterator[tuple[Draft, list[Artifact]]]:
-        """Write an artifact: all of it or nothing.
+        """Context to write an artifact in: all of it is kept, or nothing where an error ends the block.
+
+        Parameters
+        ----------
+        kind : str
+            Kind of artifact, such as "notes"; the folder that it is put in.
+        provenance : Provenance
+            Where the artifact comes from.
+        schema_version : int
+            Version of the files' layout.
 
         Yields
         ------
@@ -242,7 +289,7 @@ class ArtifactStore:
         Raises
         ------
         ArtifactError
-            It is missing or its bytes have changed; names the folder.
+            The artifact is missing, or its bytes have changed; names the folder.
         """
         folder = self.path(artifact)
         if not (folder / MANIFEST_NAME).is_file():
@@ -277,7 +324,7 @@ class ArtifactStore:
         return artifact
 
     def _move_into_place(self, source: Path, artifact: Artifact) -> None:
-        """Rename a finished folder to its address; whatever damaged thing stood there goes.
+        """Rename a finished folder to its address; a damaged artifact that stands there is removed.
 
         Another run may have written the same address. What is whole stays, since others may be reading it.
         """
@@ -303,12 +350,12 @@ class ArtifactStore:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest in an artifact's folder.
+    """Read the manifest in an artifact's folder.
 
     Raises
     ------
     ArtifactError
-        There is none, or it cannot be read.
+        There is no manifest, or it cannot be read.
     """
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
@@ -322,7 +369,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _manifest_text(manifest: Mapping[str, Any]) -> str:
-    """One line for each entry: indented throughout, a thousand checksums would take Python ten times as long."""
+    """Manifest as JSON, one line for each entry: to indent a thousand checksums takes Python ten times as long."""
     entries = [f"  {json.dumps(n)}: {json.dumps(manifest[n], **_JSON_OPTIONS)}" for n in manifest]
     return "{\n" + ",\n".join(sorted(entries)) + "\n}\n"
 
@@ -335,7 +382,7 @@ def _in_short(value: Any) -> Any:
 
 
 def file_digests(folder: Path) -> tuple[str, str]:
-    """The digests of all files of an artifact.
+    """Compute the digests over all files of an artifact's folder.
 
     Returns
     -------
@@ -379,7 +426,7 @@ def _digest_file(path: Path) -> tuple[str, str]:
 
 
 def _parquet_file(path: Path) -> pq.ParquetFile | None:
-    """What its footer says; None where the file is no readable Parquet."""
+    """Read the footer of a Parquet file; None where the file is no readable Parquet."""
     try:
         with pq.ParquetFile(path) as file:
             return file

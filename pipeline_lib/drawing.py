@@ -1,4 +1,4 @@
-"""How plots look and how they become SVG: shared by everything that is drawn.
+"""Style of plots, and their conversion to SVG: shared by everything that is drawn.
 
 The same content gives the same bytes. Text stays text, in the fonts of the page; colours are variables of
 its style sheet, so that one plot serves light, dark and print.
@@ -27,7 +27,7 @@ _VARIABLES = {
     BAND: "--band",
     **{colour: f"--series-{number}" for number, colour in enumerate(SERIES, start=1)},
 }
-"""Colours that stand for variables of the style sheet."""
+"""Variables of the style sheet that colours stand for."""
 
 # Any: matplotlib types the names of settings in one version and not in the next.
 _STYLE: Any = {
@@ -56,28 +56,45 @@ _STYLE: Any = {
     "axes.unicode_minus": True,
 }
 WIDTH_INCH = 7.2
-"""Of a plot on the page."""
+"""Width of a plot on the page."""
 _LINE_LETTERS, _HANDLE_LETTERS = 140, 8
-"""How many letters fit beside each other, and how many a line of a legend costs beside its text."""
+"""Letters that fit beside each other in a legend, and letters that an entry takes besides its text."""
 # matplotlib's settings are global: one plot at a time.
 _lock = threading.Lock()
 
 
 @contextmanager
 def style(*fallback_fonts: str) -> Iterator[None]:
-    """Draw within this; it holds matplotlib's settings for one thread.
+    """Context to draw in: it sets matplotlib's style, for one thread at a time.
 
     Parameters
     ----------
     *fallback_fonts : str
-        Families for what DejaVu Sans lacks.
+        Font families for characters that DejaVu Sans lacks.
     """
     with _lock, mpl.rc_context({**_STYLE, "font.family": ["DejaVu Sans", *fallback_fonts]}):
         yield
 
 
 def to_svg(figure: Figure, name: str) -> str:
-    """The SVG element alone, with unique ids, the page's fonts and the page's colours."""
+    """Convert a figure to an SVG element with unique ids, the page's fonts and the page's colours.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure to convert.
+    name : str
+        Prefix of the ids in it, which no other figure of the page has.
+
+    Examples
+    --------
+    >>> with style():
+    ...     figure = Figure(figsize=(2, 1))
+    ...     _ = figure.subplots().plot([0, 1], [3.0, 2.5], color=colour(0))
+    ...     svg = to_svg(figure, "loss")
+    >>> svg[:4], "var(--series-1)" in svg
+    ('<svg', True)
+    """
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
@@ -90,7 +107,17 @@ def to_svg(figure: Figure, name: str) -> str:
 
 
 def shared_panels(figure: Figure, n: int, n_columns: int, x_label: str, y_label: str) -> list[Axes]:
-    """Panels on the same scales, row by row, labelled along the left and the lower edge."""
+    """Add panels on the same scales to a figure, row by row, labelled along the left and the lower edge.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure to divide.
+    n, n_columns : int
+        Number of panels, and of panels in a row.
+    x_label, y_label : str
+        Labels of the axes.
+    """
     n_rows = -(-n // n_columns)
     panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
     for axes in panels.flat[n:]:
@@ -105,7 +132,7 @@ def shared_panels(figure: Figure, n: int, n_columns: int, x_label: str, y_label:
 
 
 def legend_above(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
-    """A legend above all panels, in as many columns as fit."""
+    """Add a legend above all panels, in as many columns as fit."""
     n_fitting = _LINE_LETTERS // (max(map(len, labels)) + _HANDLE_LETTERS)
     most = 4 if len(labels) <= 4 else 3
     figure.legend(
@@ -118,7 +145,7 @@ def legend_above(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) 
 
 
 def legend_line(number: int) -> Line2D:
-    """How the run with this number is drawn, for a legend."""
+    """Line of the run with this number, for a legend."""
     return Line2D([], [], color=colour(number), marker=marker(number))
 
 
@@ -128,5 +155,5 @@ def colour(number: int) -> str:
 
 
 def marker(number: int) -> str:
-    """Shape of the run with this number: as many as there are not of colours, so that thirty pairs differ."""
+    """Marker of the run with this number: five take turns with six colours, so that thirty runs look different."""
     return "osD^v"[number % 5]

@@ -31,6 +31,13 @@ class PipelineError(Exception):
         The file or folder concerned.
     remedy : str
         What the user can do next; a command where there is one.
+
+    Examples
+    --------
+    >>> print(CorpusError("no music files in this folder", path="mine", remedy="put files there"))
+    no music files in this folder
+      where: mine
+      to fix it: put files there
     """
 
     def __init__(self, problem: str, *, path: Path | str | None = None, remedy: str) -> None:
@@ -71,12 +78,24 @@ class TrainingError(PipelineError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The one to three known names that someone may have meant, as a question; empty if none is like it."""
+    """Ask whether one of up to three known names was meant; empty where none is like the name.
+
+    Examples
+    --------
+    >>> did_you_mean("max_epoch", ["max_epochs", "patience"])
+    'did you mean max_epochs? '
+    """
     close = get_close_matches(name, list(known), n=3, cutoff=0.75)
     return f"did you mean {listed(close)}? " if close else ""
 
 
 def listed(names: Iterable[str]) -> str:
-    """Such as "a, b or c"."""
+    """List names, at least one, in words.
+
+    Examples
+    --------
+    >>> listed(["train", "valid", "test"])
+    'train, valid or test'
+    """
     *others, last = names
     return f"{', '.join(others)} or {last}" if others else last

@@ -18,20 +18,25 @@ REPORTED_PACKAGES = (
     "tensorflow",
     "verovio",
 )
+"""Packages of which manifests and reports state the version."""
+
 _DEFAULT_BACKEND = "tensorflow"
 
 
 def package_versions() -> dict[str, str]:
-    """Python and the packages that a reader of a report will ask for."""
+    """Versions of Python and of the `REPORTED_PACKAGES`."""
     versions = {name: _installed_version(name) for name in REPORTED_PACKAGES}
     return {"python": platform.python_version(), **versions}
 
 
 def imported_versions(modules: Iterable[str]) -> dict[str, str]:
-    """Versions behind imported top-level names, Python's included.
+    """Versions of the packages that some modules belong to, and of Python.
 
-    Keras counts with its backend, which computes the numbers; names that no distribution claims are left
-    out.
+    Parameters
+    ----------
+    modules : iterable of str
+        Top-level names as they are imported, such as "yaml". Keras counts with its backend, which computes the
+        numbers; names that no installed package claims are left out.
     """
     modules = set(modules)
     if "keras" in modules:
@@ -42,7 +47,7 @@ def imported_versions(modules: Iterable[str]) -> dict[str, str]:
 
 
 def keras_backend() -> str:
-    """The backend that Keras will use, without importing it."""
+    """Name of the backend that Keras will use; Keras is not imported."""
     return os.environ.get("KERAS_BACKEND", _DEFAULT_BACKEND)
 
 

@@ -17,6 +17,7 @@ from pipeline_lib.config import (
     PromptConfig,
     TrainConfig,
     WindowConfig,
+    token_config,
 )
 from pipeline_lib.config.refusals import refused_settings, unknown_setting
 from pipeline_lib.errors import ConfigError
@@ -25,15 +26,16 @@ from pipeline_lib.studies.lab_report.settings import Scale, lab_report
 PresetName = Literal["quick", "full", "tiny", "lab-report"]
 
 DEFAULT_CORPUS = "ryans-mammoth"
+_TOKENISER = "tokens.kind"
 
 
 def _quick() -> PipelineConfig:
-    """Ten minutes at most on two cores: small networks, but every stage and a fair comparison."""
+    """Settings for ten minutes at most on two cores: small networks, but every stage and a fair comparison."""
     return PipelineConfig()
 
 
 def _full() -> PipelineConfig:
-    """An evening on two cores, minutes on a GPU: wider networks, two learning rates, three seeds."""
+    """Settings for an evening on two cores, or minutes on a GPU: wider networks, two learning rates, three seeds."""
     return PipelineConfig(
         models=(LstmConfig(units=512, embedding_size=256, dropout=0.5),),
         train=TrainConfig(learning_rates=(1e-3, 1e-4), seeds=(0, 1, 2), max_epochs=60, patience=6),
@@ -42,7 +44,7 @@ def _full() -> PipelineConfig:
 
 
 def _tiny() -> PipelineConfig:
-    """Seconds: to see that everything runs. The music is noise."""
+    """Settings for a few seconds, to see that everything runs. The music is noise."""
     return PipelineConfig(
         windows=WindowConfig(seq_lengths=(4, 8)),
         models=(LstmConfig(layers=1, units=16, embedding_size=8),),
@@ -58,7 +60,7 @@ _PRESETS: dict[str, Callable[[], PipelineConfig]] = {
     "tiny": _tiny,
     **{f"lab-report {scale}": partial(lab_report, scale) for scale in get_args(Scale)},
 }
-"""By what follows ``--preset`` on the command line, and the scale where there are several."""
+"""Functions that make presets, by what follows ``--preset`` and, where there are several, by scale."""
 
 
 def build_config(
@@ -66,24 +68,40 @@ def build_config(
     settings: Mapping[str, Any] | None = None,
     scale: Scale | None = None,
 ) -> PipelineConfig:
-    """A preset with some settings replaced.
+    """Build the settings of an experiment: a preset with some settings replaced.
 
     Parameters
     ----------
     preset : {"quick", "full", "tiny", "lab-report"}
-        Where to start from.
+        The preset to start from.
     settings : mapping, optional
         Dotted names to values, such as ``{"generate.length": 80, "windows.seq_lengths": [25, 50]}``.
-
     scale : {"small", "original", "full"}, optional
-        Of the preset lab-report; "small" if not given.
+        Scale of the preset lab-report; "small" if not given.
 
     Raises
     ------
     ConfigError
-        An unknown preset, scale or setting, or a value out of its bounds.
+        The preset, the scale or a setting is unknown, or a value is out of its bounds.
+
+    Examples
+    --------
+    >>> config = build_config("tiny", {"generate.top_p": 0.9, "windows.seq_lengths": [8]})
+    >>> config.generate.top_p, config.windows.seq_lengths
+    (0.9, (8,))
+    >>> [run.name for run in config.runs]
+    ['lstm1x16-embedding8-L8-lr0.004-s0']
+
+    What is refused is named, with what is allowed:
+
+    >>> build_config("tiny", {"generate.top_p": 1.5})
+    Traceback (most recent call last):
+    pipeline_lib.errors.ConfigError: generate.top_p = 1.5: it must be a number above 0 and at most 1
+      to fix it: generate.top_p (default: 1.0): Draw only from the fewest likeliest tokens that together reach this probability
     """
     values = _preset(preset, scale).model_dump()
+    if _TOKENISER in (settings or {}):
+        values["tokens"] = _of_kind((settings or {})[_TOKENISER], values["tokens"])
     for name, value in (settings or {}).items():
         _put(values, name, value)
     try:
@@ -113,6 +131,15 @@ def _preset(name: str, scale: str | None) -> PipelineConfig:
     return _PRESETS[f"lab-report {scale}"]()
 
 
+def _of_kind(kind: Any, tokens: dict[str, Any]) -> dict[str, Any]:
+    """The settings of another tokeniser: those that it shares stay, its own are at their defaults."""
+    try:
+        other = token_config({"kind": kind}).model_dump()
+    except ValidationError:
+        return tokens  # what is wrong with it is said where all settings are checked
+    return {name: tokens.get(name, default) for name, default in other.items()} | {"kind": kind}
+
+
 def _put(values: dict[str, Any], dotted_name: str, value: Any) -> None:
     *sections, last = dotted_name.split(".")
     target: Any = values
@@ -124,17 +151,25 @@ def _put(values: dict[str, Any], dotted_name: str, value: Any) -> None:
 
 
 def as_command(corpus: str, config: PipelineConfig) -> str:
-    """The command that runs this experiment: the preset that it is closest to, and what differs.
+    """Write the command that runs an experiment: the preset that it is closest to, and what differs.
 
     Parameters
     ----------
     corpus : str
-        Name or path, as for ``--corpus``.
+        Name or path of the corpus, as for ``--corpus``.
     config : PipelineConfig
+        Settings of the experiment.
+
+    Examples
+    --------
+    >>> as_command("data/raw/mine", build_config("tiny", {"train.seeds": [0, 1]}))
+    "music-pipeline run --corpus data/raw/mine --preset tiny --set 'train.seeds=[0,1]'"
     """
     wanted = _flatten(config.model_dump(mode="json"))
     differing = {
-        name: {k: v for k, v in wanted.items() if _flatten(make().model_dump(mode="json"))[k] != v}
+        name: {
+            k: v for k, v in wanted.items() if _flatten(make().model_dump(mode="json")).get(k) != v
+        }
         for name, make in _PRESETS.items()
     }
     preset = min(differing, key=lambda name: len(differing[name]))

@@ -41,7 +41,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 Mark = Callable[[int], None]
-"""Tells which file is read next, by its position in the caller's list; its time counts from here."""
+"""Function that marks the file that is read next, by its position in the caller's list; its time counts from here."""
 
 _CLOCK_PER_PROCESSOR = 10
 _LOOK_SEC = 1.0
@@ -60,14 +60,14 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What a worker may use.
+    """Time and memory that a worker may use.
 
     Parameters
     ----------
     file_limit_sec : float
-        Processor seconds between two marks.
+        Processor seconds from one mark to the next.
     memory_limit_mib : int
-        Of the whole process.
+        Memory of the whole process, in MiB.
     """
 
     file_limit_sec: float
@@ -92,9 +92,11 @@ class ProcessLost(Exception):  # noqa: N818 - it becomes a row of the piece tabl
     Parameters
     ----------
     position : int or None
-        Of the file marked last; None before the first mark.
+        Position of the file marked last; None before the first mark.
     reason : LossReason
+        Why the worker ended.
     detail : str
+        What is known of how it ended.
     """
 
     def __init__(self, position: int | None, reason: LossReason, detail: str) -> None:
@@ -118,11 +120,17 @@ def run_isolated(
     Parameters
     ----------
     function : callable
-        Of a module, so that the worker can import it. Called with a `Mark` before its other arguments; it
-        marks each file before it reads it.
+        A function that a module defines, so that the worker can import it. It is called with a `Mark` before
+        its other arguments, and marks each file before it reads it.
     limits : Limits
+        Time that each file, and memory that the worker may take.
     *args, **kwargs
-        For the function; they are pickled, as is what it returns.
+        Other arguments of the function; they are pickled, as is what it returns.
+
+    Returns
+    -------
+    object
+        What the function returns.
 
     Raises
     ------
@@ -152,7 +160,7 @@ def run_isolated(
 _RETURNED, _RAISED, _OUT_OF_MEMORY = "returned", "raised", "out of memory"
 
 _idle: dict[int, list[_Worker]] = {}
-"""Workers that wait for a call, by the process that started them: a fork must leave them alone."""
+"""Workers that wait for a call, by the id of the process that started them: a fork of it must leave them alone."""
 
 
 def _idle_workers() -> list[_Worker]:
@@ -160,7 +168,7 @@ def _idle_workers() -> list[_Worker]:
 
 
 def _borrow() -> tuple[_Worker, bool]:
-    """A worker, and whether it is new."""
+    """Take an idle worker or start one; returns it, and whether it is new."""
     try:
         return _idle_workers().pop(), False
     except IndexError:
@@ -192,12 +200,12 @@ class _Worker:
 
     @property
     def position(self) -> int | None:
-        """What was marked last."""
+        """Position of the file marked last; None before the first mark."""
         position: int = _MARKED.unpack_from(self._marks)[0]
         return None if position == _NOWHERE else position
 
     def call(self, request: bytes, limits: Limits) -> tuple[str, Any]:
-        """Have one function called; returns how it ended, and with what. If this raises, it is gone."""
+        """Have one function called; returns how it ended, and with what. If this raises, the worker is gone."""
         _MARKED.pack_into(self._marks, 0, _NOWHERE, 0)
         try:
             outcome, value = self._ask(request, limits)
@@ -210,7 +218,7 @@ class _Worker:
         return outcome, value
 
     def end(self) -> None:
-        """Make sure that it is gone."""
+        """End the worker, if it has not ended."""
         self._pipe.close()
         self._process.kill()
         self._process.wait()
@@ -226,7 +234,7 @@ class _Worker:
         return answer
 
     def _wait(self, limits: Limits) -> None:
-        """Until there is an answer or the process has ended; end it if it makes no progress."""
+        """Wait until there is an answer or the worker has ended; raises `ProcessLost` if it makes no progress."""
         patience_sec = limits.file_limit_sec * _CLOCK_PER_PROCESSOR
         progress, since = self._marks[: _MARKED.size], time.monotonic()
         while not self._pipe.poll(min(_LOOK_SEC, patience_sec)):
@@ -255,7 +263,7 @@ class _Worker:
 
 
 def _shared_memory() -> int:
-    """A file without a name; in memory if possible, where a full disk does not matter."""
+    """Open a file without a name, in memory if possible, where a full disk does not matter."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("marks")
     fd, path = tempfile.mkstemp()
@@ -279,11 +287,20 @@ serve(int(pipe_fd), int(marks_fd))
 """
 
 _MARKED = struct.Struct("qq")
-"""Position of the file in progress, and the number of marks: a file may be marked again for each part."""
+"""Layout of the shared memory: position of the file in progress, and number of marks, since a file may be
+marked again for each part."""
 
 
 def serve(pipe_fd: int, marks_fd: int) -> None:
-    """What a worker does: answer calls until its parent is gone."""
+    """Answer calls in a worker process until its parent is gone.
+
+    Parameters
+    ----------
+    pipe_fd : int
+        File descriptor of the pipe to the parent.
+    marks_fd : int
+        File descriptor of the memory that marks are written to.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Parsing makes many small objects and hardly a cycle: looking for cycles as often as usual costs 8 %.
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
@@ -343,7 +360,7 @@ def _pickled(outcome: str, value: Any) -> bytes:
 
 
 def _limit_time(processor_sec: float) -> None:
-    """From now on; 0 for no limit."""
+    """Limit the processor time from now on; 0 lifts the limit."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_PROF, processor_sec)
 

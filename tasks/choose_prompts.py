@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline_lib.artifacts import Artifact, Draft
 from pipeline_lib.config import PromptConfig
-from pipeline_lib.stores.tokens import read_tokens, write_prompts
+from pipeline_lib.stores.tokens import read_tokeniser, read_tokens, write_prompts
 from pipeline_lib.tokens.prompt_sources import Given, choose
 from tasks.stages import stage
 
@@ -15,4 +15,5 @@ def choose_prompts(
 ) -> None:
     """Write ``prompts.parquet``: one row per sample; the same prompt in all where one is given."""
     corpus = read_tokens(draft.store, tokens)
-    write_prompts(draft, choose(config, given, corpus, n_prompts))
+    tokeniser = read_tokeniser(draft.store, tokens)
+    write_prompts(draft, choose(config, given, corpus, tokeniser, n_prompts))

@@ -14,6 +14,8 @@ from pipeline_lib.stores.pieces import read_pieces
 from pipeline_lib.stores.tokens import read_lines, write_tokens
 from pipeline_lib.tokens.corpus import build_corpus
 from pipeline_lib.tokens.sequences import TokenSequences
+from pipeline_lib.tokens.tokenisers import make_tokeniser
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tasks.progress import report
 from tasks.stages import stage
@@ -30,21 +32,23 @@ _COLUMNS = (
 )
 
 
-@stage(kind="tokens", schema_version=2)
+@stage(kind="tokens", schema_version=3)
 def encode(draft: Draft, pieces: Artifact, tokenised: list[Artifact], config: TokenConfig) -> None:
-    """Write ``vocabulary.parquet``, ``tokens.parquet`` (the flat array) and ``pieces.parquet``."""
+    """Write ``vocabulary.parquet``, ``tokens.parquet`` (the flat array), ``pieces.parquet`` and ``tokeniser.json``."""
     rows = _used_pieces(read_pieces(draft.store, pieces, _COLUMNS))
     wanted = {row["piece_id"] for row in rows}
-    lines = TokenSequences()
+    tokeniser, lines = make_tokeniser(config), TokenSequences()
     for n, shard in enumerate(tokenised):
         lines.add_table(read_lines(draft.store, shard), wanted)
         report("encode", n + 1, len(tokenised))
     if config.augment == "12_keys":
-        rows += in_other_keys(rows, lines)
+        rows += in_other_keys(rows, lines, tokeniser)
     train = [row["line"] for row in rows if row["split"] == Split.TRAIN]
-    vocabulary, table = build_vocabulary(lines.count(train), len(train), config.min_count)
+    vocabulary, table = build_vocabulary(
+        lines.count(train), len(train), config.min_count, tokeniser
+    )
     corpus = build_corpus(rows, lines, vocabulary)
-    write_tokens(draft, corpus, counted=table)
+    write_tokens(draft, corpus, table, tokeniser)
 
 
 def _used_pieces(table: pa.Table) -> list[dict[str, Any]]:
@@ -69,7 +73,9 @@ def _key_signature(row: dict[str, Any]) -> str | None:
     return "A minor" if row["estimated_key"].endswith("minor") else "C major"
 
 
-def in_other_keys(rows: list[dict[str, Any]], lines: TokenSequences) -> list[dict[str, Any]]:
+def in_other_keys(
+    rows: list[dict[str, Any]], lines: TokenSequences, tokeniser: Tokeniser
+) -> list[dict[str, Any]]:
     """Further rows for the train pieces, and their lines."""
     train = {row["piece_id"]: row for row in rows if row["split"] == Split.TRAIN}
     return [
@@ -80,5 +86,5 @@ def in_other_keys(rows: list[dict[str, Any]], lines: TokenSequences) -> list[dic
             "key_signature": None,
         }
         for semitones in _OTHER_KEYS
-        for piece_id, line in lines.add_transposed(list(train), semitones).items()
+        for piece_id, line in lines.add_transposed(list(train), semitones, tokeniser).items()
     ]

@@ -20,7 +20,7 @@ from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.stores.measures import Metrics, write_metrics
 from pipeline_lib.stores.samples import read_samples
-from pipeline_lib.stores.tokens import read_tokens
+from pipeline_lib.stores.tokens import read_tokeniser, read_tokens
 from tasks.stages import stage
 
 
@@ -30,7 +30,6 @@ def evaluate(
     tokens: Artifact,
     samples: Artifact,
     length: int,
-    steps_per_quarter: int,
     config: EvaluateConfig,
 ) -> None:
     """Write ``summary.parquet``, ``pieces.parquet`` (every piece's figures) and ``leaps.parquet``.
@@ -42,16 +41,15 @@ def evaluate(
     areas of sets of the same size compare.
     """
     corpus = read_tokens(draft.store, tokens)
+    tokeniser = read_tokeniser(draft.store, tokens)
     made = read_samples(draft.store, samples)
     prompt_length = len(made[0].prompt.tokens)
     generated = {
-        temperature: [
-            sample.prompt.continuation(sample.tokens, steps_per_quarter) for sample in same
-        ]
+        temperature: [sample.prompt.continuation(sample.tokens, tokeniser) for sample in same]
         for temperature, same in groupby(made, lambda sample: sample.temperature)
     }
     held_out, train = (
-        list(stretches(corpus, split, prompt_length, length, steps_per_quarter).values())
+        list(stretches(corpus, split, prompt_length, length, tokeniser).values())
         for split in (Split.TEST, Split.TRAIN)
     )
     reference = build_reference(train)

@@ -8,7 +8,7 @@ from pipeline_lib.generation.rendering import Format
 from pipeline_lib.scores.audio import Backend
 from pipeline_lib.stores.runs import read_network
 from pipeline_lib.stores.samples import write_explanations, write_sample, write_samples
-from pipeline_lib.stores.tokens import read_prompts, read_vocabulary
+from pipeline_lib.stores.tokens import read_prompts, read_tokeniser, read_vocabulary
 from tasks.progress import report, reporter
 from tasks.stages import stage
 
@@ -22,20 +22,19 @@ def generate(
     run: Artifact,
     prompts: Artifact,
     config: GenerateConfig,
-    steps_per_quarter: int,
     audio_backend: Backend,
 ) -> None:
     """Write ``samples.parquet``, ``explanations.parquet``, and each temperature's first few samples in every format."""
     from pipeline_lib.generation.new_music import compose_and_explain
 
     network, run_config = read_network(draft.store, run)
-    name = run_config.name
+    name, tokeniser = run_config.name, read_tokeniser(draft.store, tokens)
     composing = compose_and_explain(
         network,
         read_vocabulary(draft.store, tokens),
         read_prompts(draft.store, prompts),
         config.grid,
-        steps_per_quarter,
+        tokeniser,
         reporter(f"generate/{name}"),
     )
     compositions = list(composing)
@@ -43,5 +42,5 @@ def generate(
     write_explanations(draft, compositions)
     rendered = [(made, s) for made in compositions for s in made.samples[: config.n_rendered]]
     for n, (made, sample) in enumerate(rendered, start=1):
-        write_sample(draft.folder, sample, made, name, _FORMATS, steps_per_quarter, audio_backend)
+        write_sample(draft.folder, sample, made, name, _FORMATS, tokeniser, audio_backend)
         report(f"render/{name}", n, len(rendered))

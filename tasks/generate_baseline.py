@@ -8,7 +8,7 @@ from pipeline_lib.generation.composing import compose_grid
 from pipeline_lib.models.ngrams.smoothed import NgramStepper
 from pipeline_lib.stores.baselines import read_baselines
 from pipeline_lib.stores.samples import write_samples
-from pipeline_lib.stores.tokens import read_prompts, read_vocabulary
+from pipeline_lib.stores.tokens import read_prompts, read_tokeniser, read_vocabulary
 from tasks.progress import reporter
 from tasks.stages import stage
 
@@ -20,7 +20,6 @@ def generate_baseline(
     baselines: Artifact,
     prompts: Artifact,
     config: GenerateConfig,
-    steps_per_quarter: int,
 ) -> None:
     """Write ``samples.parquet``: the same prompts, temperatures and rules as the networks', but always drawn.
 
@@ -35,7 +34,7 @@ def generate_baseline(
         vocabulary,
         read_prompts(draft.store, prompts),
         config.model_copy(update={"beam_width": None}).grid,
-        steps_per_quarter,
+        read_tokeniser(draft.store, tokens),
         reporter("generate/ngram"),
     )
     write_samples(draft, f"{known.long_term_name}-{known.long_term.order}", list(compositions))

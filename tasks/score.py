@@ -100,7 +100,7 @@ def _score(
         corpus.token_ids,
         corpus.spans(Split.TEST),
         n_context,
-        TokenParts.of(corpus.vocabulary),
+        TokenParts.of(corpus.vocabulary.features),
         reporter(label),
     )
     tables = dict(zip(predicted, scored, strict=True))

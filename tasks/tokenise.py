@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pipeline_lib.artifacts import Artifact, Draft
-from pipeline_lib.config import SelectConfig
+from pipeline_lib.config import SelectConfig, TokenConfig
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.selection import select_notes
 from pipeline_lib.stores.notes import read_shard_notes
 from pipeline_lib.stores.tokens import write_lines
 from pipeline_lib.tokens.corpus import encode_piece
+from pipeline_lib.tokens.tokenisers import make_tokeniser
 from pipeline_lib.workers import NO_LIMITS, Mark, run_isolated
 from tasks.stages import stage
 
@@ -18,13 +19,10 @@ def tokenise(
     draft: Draft,
     shard: Artifact,
     selection: SelectConfig,
-    steps_per_quarter: int,
-    max_duration_quarter: int,
+    config: TokenConfig,
 ) -> None:
     """Write ``tokens.parquet``: one row per token, piece after piece."""
-    run_isolated(
-        _tokenise, NO_LIMITS, draft, shard, selection, steps_per_quarter, max_duration_quarter
-    )
+    run_isolated(_tokenise, NO_LIMITS, draft, shard, selection, config)
 
 
 def _tokenise(
@@ -32,9 +30,9 @@ def _tokenise(
     draft: Draft,
     shard: Artifact,
     selection: SelectConfig,
-    steps_per_quarter: int,
-    max_duration_quarter: int,
+    config: TokenConfig,
 ) -> None:
+    tokeniser = make_tokeniser(config)
     lines: list[tuple[str, list[str]]] = []
     for n, (piece_id, notes, names) in enumerate(read_shard_notes(draft.store, shard)):
         mark(n)
@@ -42,6 +40,5 @@ def _tokenise(
             selected = select_notes(notes, names, selection)
         except RejectedFile:
             continue  # `select` has told why
-        tokens = encode_piece(selected.notes, steps_per_quarter, max_duration_quarter)
-        lines.append((piece_id, tokens))
+        lines.append((piece_id, encode_piece(selected.notes, tokeniser)))
     write_lines(draft, lines)

@@ -45,7 +45,7 @@ def train(
     if windows is not None:
         of_split = {split: read_windows(draft.store, windows, split) for split in of_split}
     data = TrainingData(
-        corpus.vocabulary.tokens,
+        corpus.vocabulary,
         corpus.token_ids,
         corpus.spans(Split.TRAIN),
         corpus.spans(Split.VALID),
@@ -64,4 +64,4 @@ def train(
         )
     seq_length = config.seq_length if config.regime == "windows" else 1
     n_train_pieces = n_long_enough(corpus, Split.TRAIN, seq_length)
-    write_run(draft, trained, config, corpus.vocabulary.tokens, n_train_pieces)
+    write_run(draft, trained, config, corpus.vocabulary, n_train_pieces)

@@ -26,7 +26,7 @@ from pipeline_lib.stores.reports import write_excerpts, write_page, write_result
 from pipeline_lib.stores.runs import read_run
 from pipeline_lib.stores.samples import read_rendered, read_samples
 from pipeline_lib.stores.scores import WITH_MEMORY, read_ngram_orders, read_scores
-from pipeline_lib.stores.tokens import read_tokens
+from pipeline_lib.stores.tokens import read_tokeniser, read_tokens
 from pipeline_lib.studies.lab_report.claims import CLAIMS
 from tasks.stages import stage
 
@@ -67,7 +67,8 @@ def write_report(
     config: PipelineConfig,
 ) -> None:
     """Write ``report.html``, ``results.parquet``, and the other tables behind its figures."""
-    store, detailed, steps = draft.store, tuple(music.distances), config.tokens.steps_per_quarter
+    store, detailed = draft.store, tuple(music.distances)
+    tokeniser = read_tokeniser(store, tokens)
     piece_table, corpus = read_pieces(store, pieces), read_tokens(store, tokens)
     baseline_scores = read_scores(store, models.baseline_scores)
     shown = {name: music.samples[name] for name in detailed}
@@ -90,9 +91,9 @@ def write_report(
         detailed=detailed,
         **vars(results),
         **vars(measures),
-        copying=build_copying(copies, samples, corpus, piece_table, steps),
+        copying=build_copying(copies, samples, corpus, piece_table, tokeniser),
         samples=tuple(
-            build_sample(name, made, read_rendered(store, shown[name], made.name), steps)
+            build_sample(name, made, read_rendered(store, shown[name], made.name), tokeniser)
             for name in detailed
             for made in samples[name]
             if made.number < config.generate.n_rendered

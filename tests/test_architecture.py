@@ -80,6 +80,24 @@ def test_every_stage_is_in_a_file_of_its_name() -> None:
     assert all(name.startswith(file) for name, file in stages.items())
 
 
+def test_only_tokenisers_know_what_tokens_look_like() -> None:
+    """Others ask `Tokeniser.describe`, or the features of a vocabulary."""
+    folder = "pipeline_lib/tokens/tokenisers/"
+    kinds = [Path(name).stem for name in tracked_files() if name.startswith(folder)]
+    own = [kind for kind in kinds if kind not in ("__init__", "base", "line")]
+    assert {"note_event", "pitch_duration"} <= set(own)
+    for name in tracked_files():
+        if not re.match(r"(flows|tasks|pipeline_lib)/.*\.py$", name) or name.startswith(folder):
+            continue
+        tree = ast.parse((REPOSITORY / name).read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                assert node.module.rpartition(".")[2] not in own, f"{name} imports {node.module}"
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                is_token = re.fullmatch(r"(Pitch|Chord|Rest|Duration)([_:]\S*)?", node.value)
+                assert not is_token, f"{name}:{node.lineno} holds the text of a token: {node.value}"
+
+
 def imported_modules(path: Path) -> set[str]:
     """Modules that a file imports, names of packages' members included, wherever the import stands."""
     modules: set[str] = set()

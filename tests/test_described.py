@@ -55,6 +55,14 @@ def test_a_refused_value_is_named_with_what_is_allowed(
             {"models": [{"kind": "transformer", "layers": 0}]},
             "models.0.layers = 0: it must be a whole number from 1 to 24",
         ),
+        (
+            {"tokens.kind": "words"},
+            "tokens.kind = 'words': it must be note_event or pitch_duration",
+        ),
+        (
+            {"tokens.kind": "pitch_duration", "tokens.min_count": 0},
+            "tokens.min_count = 0: it must be a whole number of at least 1",
+        ),
         ({"models": [{"layer": 2}]}, "unknown setting 'models.0.layer'"),
         ({"models": [3]}, "models.0 = 3: it must be an object of settings"),
         (
@@ -71,7 +79,7 @@ def test_a_refused_value_is_named_with_what_is_allowed(
         ),
     ],
 )
-def test_a_wrong_network_is_one_complaint_with_a_dotted_name(
+def test_a_wrong_setting_of_one_kind_is_one_complaint_with_a_dotted_name(
     settings: dict[str, Any], problem: str
 ) -> None:
     assert refusal(settings).problem == problem
@@ -81,7 +89,7 @@ def test_every_wrong_setting_is_named() -> None:
     error = refusal({"generate.top_k": 0, "train.patience": 0})
     assert "generate.top_k = 0" in error.problem
     assert "train.patience = 0" in error.problem
-    assert "generate.top_k (default: null): Only so many" in error.remedy
+    assert "generate.top_k (default: null): Draw from this many" in error.remedy
     assert "train.patience (default: 3): Stop after" in error.remedy
 
 

@@ -36,8 +36,10 @@ from pipeline_lib.config.sampling import (
     SamplingConfig,
 )
 from pipeline_lib.config.tokens import (
+    NoteEventConfig,
     TokenConfig,
     WindowConfig,
+    token_config,
 )
 from pipeline_lib.config.training import (
     BaselineConfig,
@@ -61,6 +63,7 @@ __all__ = [
     "LstmAttentionConfig",
     "LstmConfig",
     "NetworkConfig",
+    "NoteEventConfig",
     "ParseConfig",
     "PipelineConfig",
     "PointConfig",
@@ -76,4 +79,5 @@ __all__ = [
     "TrainConfig",
     "TransformerConfig",
     "WindowConfig",
+    "token_config",
 ]

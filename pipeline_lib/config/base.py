@@ -1,4 +1,4 @@
-"""What all settings share: they are frozen, refuse unknown names, and have the same bounds everywhere."""
+"""Base of all settings: they are frozen, refuse unknown names, and have the same bounds everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How files become pieces, which notes and pieces are kept, and how they are divided."""
+"""Settings of the corpus: how files become pieces, which notes and pieces are kept, how these are divided."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pipeline_lib.config.base import Seed, StageConfig
 
 
 class IngestConfig(StageConfig):
-    """How a corpus is divided for reading, and how much of it may be bad."""
+    """Settings of ingestion: how a corpus is divided for reading, and how much of it may be bad."""
 
     n_shards: int = Field(
         64,
         ge=1,
         le=128,
-        description="Buckets that files are dealt into by a hash of their paths; the unit of caching.",
+        description="Buckets that files are dealt into by a hash of their paths; where a file changes, its bucket "
+        "is read again.",
     )
     max_rejected_fraction: float = Field(
         0.75,
@@ -27,17 +28,17 @@ class IngestConfig(StageConfig):
 
 
 class ParseConfig(StageConfig):
-    """How files become note tables."""
+    """Settings of parsing: how files become note tables."""
 
     sustain_pedal: Literal["ignore", "extend"] = Field(
         "ignore",
-        description="extend: a note released while the pedal (controller 64) is down sounds until it "
-        "comes up, or until its key is struck again.",
+        description="ignore: a note lasts as long as its key is down; extend: one released while the pedal "
+        "(controller 64) is down sounds until it comes up, or until its key is struck again.",
     )
     repair: bool = Field(
         False,
-        description="Mend broken MIDI files where that invents no note, and say so in `repair`; "
-        "otherwise they are rejected.",
+        description="Repair broken MIDI files where that invents no note, and say so in the column "
+        "`repair`; otherwise they are rejected.",
     )
     file_limit_sec: float = Field(
         60.0,
@@ -51,18 +52,25 @@ class ParseConfig(StageConfig):
 
 
 class SelectConfig(StageConfig):
-    """Which notes of a piece are learnt from, in the order of the fields; drums never are."""
+    """Settings of selection: which notes of a piece are learnt from.
+
+    They apply in the order of the fields; drums are never kept.
+    """
 
     tracks: Literal["all", "highest_mean_pitch", "most_notes", "named"] = Field(
-        "all", description="Which tracks are kept; named: those whose name is `track_name`."
+        "all",
+        description="Tracks that are kept. highest_mean_pitch, most_notes: one track of each piece; named: "
+        "those whose name is `track_name`.",
     )
     track_name: str = Field(
-        "", description='For tracks="named"; case and outer blanks do not count.'
+        "",
+        description='Name of the tracks that are kept by tracks="named"; case and surrounding blanks do '
+        "not count.",
     )
-    min_pitch: int = Field(0, ge=0, le=127, description="Lower notes are left out; 60 is C4.")
-    max_pitch: int = Field(127, ge=0, le=127, description="Higher notes are left out.")
+    min_pitch: int = Field(0, ge=0, le=127, description="Lowest pitch that is kept; 60 is C4.")
+    max_pitch: int = Field(127, ge=0, le=127, description="Highest pitch that is kept; 60 is C4.")
     min_duration_quarter: float = Field(
-        0.0, ge=0, le=4, description="Shorter notes are left out, in quarter notes."
+        0.0, ge=0, le=4, description="Shortest note that is kept, in quarter notes."
     )
     skyline: bool = Field(
         False,
@@ -94,24 +102,27 @@ class SelectConfig(StageConfig):
 
 
 class DuplicateConfig(StageConfig):
-    """What counts as the same music."""
+    """Settings of duplicates: what counts as the same music."""
 
     min_similarity: float = Field(
         0.25,
         gt=0,
         le=1,
         description="Pieces that share at least this part of all their phrases (Jaccard) are "
-        "near-duplicates; 1 switches them off.",
+        "near-duplicates; 1: none are looked for.",
     )
 
 
 class SplitConfig(StageConfig):
-    """How pieces are divided before anything is counted or trained."""
+    """Settings of the splits: how pieces are divided before anything is counted or trained."""
 
     valid_fraction: float = Field(
-        0.1, gt=0, lt=0.5, description="Share of pieces for early stopping."
+        0.1, gt=0, lt=0.5, description="Share of the pieces that decide when training stops."
     )
     test_fraction: float = Field(
-        0.1, gt=0, lt=0.5, description="Share of pieces for the reported figures."
+        0.1,
+        gt=0,
+        lt=0.5,
+        description="Share of the pieces that the reported figures are measured on.",
     )
     seed: Seed = Field(0, description="Seed of the shuffle that divides the pieces.")

@@ -25,7 +25,7 @@ _TYPES = {
 _FORMS = {
     r"^(prompt|[A-G][#b]? (major|minor))$": "a key such as 'D major' or 'Bb minor', or 'prompt'",
 }
-"""What patterns allow, in words."""
+"""Text that each pattern allows, in words."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,14 @@ class Setting:
     Parameters
     ----------
     name : str
-        Dotted, such as "train.max_epochs".
+        Dotted name, such as "train.max_epochs".
     default : str
-        As it is typed; empty where there is none, or where it is settings itself.
+        Default as it is typed on the command line; empty where there is none, or where it is an object of
+        settings.
     allowed : str
-        Such as "a whole number of at least 1".
+        Values that are allowed, such as "a whole number of at least 1".
     meaning : str
+        What the setting decides.
     """
 
     name: str
@@ -54,7 +56,14 @@ class Setting:
 
 
 def all_settings() -> list[Setting]:
-    """Every setting of an experiment, in the order of its stages."""
+    """List every setting of an experiment, in the order of its stages.
+
+    Examples
+    --------
+    >>> top_p = next(setting for setting in all_settings() if setting.name == "generate.top_p")
+    >>> top_p.default, top_p.allowed
+    ('1.0', 'a number above 0 and at most 1')
+    """
     return [
         describe(name, inner)
         for section, schema in _schema()["properties"].items()
@@ -68,13 +77,30 @@ def _schema() -> Schema:
 
 
 def _settings_in(name: str, schema: Schema) -> list[tuple[str, Schema]]:
-    """The settings of a section by dotted name; `models` and `points` are settings themselves."""
-    inner = resolved(schema).get("properties")
+    """Settings of a section by dotted name; `models` and `points` are settings by themselves.
+
+    A section of several kinds has those of every kind, each once.
+    """
+    inner = _properties(schema)
     return [(f"{name}.{n}", s) for n, s in inner.items()] if inner else [(name, schema)]
 
 
+def _properties(schema: Schema) -> dict[str, Schema]:
+    """Schemas of what may stand in an object of settings, by name; ``kind`` says which kinds there are."""
+    if "oneOf" not in schema:
+        return dict(resolved(schema).get("properties", {}))
+    kinds = {name: resolved(s) for name, s in zip(kinds_in(schema), schema["oneOf"], strict=True)}
+    kind = {
+        "enum": list(kinds),
+        "default": schema["default"]["kind"],
+        "description": "; ".join(f"{n}: {s['description'].rstrip('.')}" for n, s in kinds.items()),
+    }
+    inner = {n: s for of_kind in kinds.values() for n, s in of_kind["properties"].items()}
+    return {"kind": kind} | {**inner, "kind": kind}
+
+
 def describe(name: str, schema: Schema) -> Setting:
-    """The setting of a dotted name and a schema."""
+    """Describe the setting of a dotted name, of which the schema is given."""
     default = _shown(schema["default"]) if "default" in schema else ""
     meaning = schema.get("description", "")
     return Setting(name, "" if "{" in default else default, allowed_by(schema), meaning)
@@ -85,23 +111,23 @@ def _shown(default: Any) -> str:
 
 
 def look_up(loc: tuple[int | str, ...]) -> list[tuple[str, Schema]]:
-    """Dotted names and schemas along a place that pydantic names, which has the kinds of networks in it, too."""
+    """Dotted names and schemas along a location in an error of pydantic's, which includes kinds of networks."""
     name, schema = "", _schema()
     steps = [(name, schema)]
     for part in loc:
         schema = resolved(schema)
-        if "oneOf" in schema:
+        if "oneOf" in schema and part in kinds_in(schema):
             schema = next(s for s in schema["oneOf"] if kinds_in(s) == [part])
         else:
             name = f"{name}.{part}" if name else str(part)
-            inner = schema.get("properties", {}).get(part, {})
+            inner = _properties(schema).get(str(part), {})
             schema = schema["items"] if isinstance(part, int) else inner
         steps.append((name, schema))
     return steps
 
 
 def resolved(schema: Schema) -> Schema:
-    """What a reference refers to; of what may be left out, what it is when given."""
+    """Schema that a reference refers to; of an optional value, the schema that holds when it is given."""
     if "$ref" in schema:
         model: Schema = _schema()["$defs"][schema["$ref"].rpartition("/")[2]]
         return model
@@ -110,13 +136,13 @@ def resolved(schema: Schema) -> Schema:
 
 
 def kinds_in(schema: Schema) -> list[str]:
-    """The kinds of network that a schema allows."""
+    """The kinds of network, or of tokeniser, that a schema allows."""
     networks = [resolved(s) for s in schema.get("oneOf", [schema])]
     return [network["properties"]["kind"]["const"] for network in networks]
 
 
 def allowed_by(schema: Schema) -> str:
-    """Such as "a number above 0 and at most 1, or null"."""
+    """Values that a schema allows, in words such as "a number above 0 and at most 1, or null"."""
     if "anyOf" in schema:
         return ", or ".join(allowed_by(s) for s in schema["anyOf"])
     if "oneOf" in schema or "$ref" in schema:

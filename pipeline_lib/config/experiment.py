@@ -16,7 +16,7 @@ from pipeline_lib.config.corpus import (
 )
 from pipeline_lib.config.networks import LstmConfig, NetworkConfig
 from pipeline_lib.config.sampling import GenerateConfig, PromptConfig
-from pipeline_lib.config.tokens import TokenConfig, WindowConfig
+from pipeline_lib.config.tokens import NoteEventConfig, TokenConfig, WindowConfig
 from pipeline_lib.config.training import (
     BaselineConfig,
     CheckpointConfig,
@@ -27,21 +27,21 @@ from pipeline_lib.config.training import (
 
 
 class PointConfig(StageConfig):
-    """One network of an experiment that is no full grid."""
+    """One network to train, for experiments that do not train every combination of the lists."""
 
     model: NetworkConfig = LstmConfig()
     seq_length: SeqLength
     learning_rate: LearningRate
     batch_size: int | None = Field(
-        None, ge=1, description="Windows per update; null: as `train` says."
+        None, ge=1, description="Windows per update; null: those of `train`."
     )
     seeds: tuple[Seed, ...] | None = Field(
-        None, min_length=1, description="One run for each; null: as `train` says."
+        None, min_length=1, description="Seeds, one run for each; null: those of `train`."
     )
 
 
 class EvaluateConfig(StageConfig):
-    """How generated music is measured."""
+    """Settings of evaluation: how generated music is measured."""
 
     leap_threshold_semitones: int = Field(
         2, ge=1, le=24, description="An interval larger than this many semitones is a leap."
@@ -49,17 +49,17 @@ class EvaluateConfig(StageConfig):
 
 
 class ReportConfig(StageConfig):
-    """What the report says beyond what it always says."""
+    """Optional parts of the report."""
 
     claims: bool = Field(
         False,
-        description="Judge the seven claims of the lab report by the runs of this experiment.",
+        description="Test the seven claims of the lab report on the runs of this experiment.",
     )
     n_detailed: int | None = Field(
         None,
         ge=1,
-        description="How many networks have their curves, music and samples shown; null: all. Of those "
-        "trained with several seeds it is the first one's.",
+        description="Networks whose learning curves, music and samples are shown; null: all. Of a network "
+        "trained with several seeds, the run with the first is shown.",
     )
 
 
@@ -71,12 +71,12 @@ class PipelineConfig(StageConfig):
     select: SelectConfig = SelectConfig()
     duplicates: DuplicateConfig = DuplicateConfig()
     split: SplitConfig = SplitConfig()
-    tokens: TokenConfig = TokenConfig()
+    tokens: TokenConfig = NoteEventConfig()
     windows: WindowConfig = WindowConfig()
     models: tuple[NetworkConfig, ...] = Field(
         (LstmConfig(),),
         min_length=1,
-        description='Networks, such as {"kind":"lstm","layers":2}; one run each.',
+        description='Networks to train, such as {"kind":"lstm","layers":2}; one run for each.',
     )
     points: tuple[PointConfig, ...] = Field(
         (),
@@ -94,7 +94,7 @@ class PipelineConfig(StageConfig):
 
     @property
     def runs(self) -> tuple[RunConfig, ...]:
-        """Every point of the experiment with every seed."""
+        """All training runs: every point of the experiment with every seed."""
         shared = self.train.model_dump(exclude={"learning_rates", "seeds", "batch_size"})
         return tuple(
             RunConfig(
@@ -111,7 +111,7 @@ class PipelineConfig(StageConfig):
 
     @property
     def detailed_runs(self) -> tuple[str, ...]:
-        """Names of the runs that are shown in detail: of each point that is, the one with its first seed."""
+        """Names of the runs that the report shows in detail: for each point shown, the run with its first seed."""
         first: dict[str, str] = {}
         for run in self.runs:
             first.setdefault(run.model_copy(update={"seed": 0}).name, run.name)

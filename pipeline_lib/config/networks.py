@@ -10,7 +10,7 @@ from pipeline_lib.config.base import StageConfig
 
 
 class _NetworkConfig(StageConfig):
-    """What all networks have in common: tokens go in as vectors, scores of the next token come out."""
+    """Settings that all networks share: tokens go in as vectors, scores of the next token come out."""
 
     token_input: Literal["embedding", "factored", "one_hot"] = Field(
         "embedding",
@@ -32,7 +32,7 @@ class _NetworkConfig(StageConfig):
 
     @property
     def _size(self) -> str:
-        """The part of the name that always shows."""
+        """Kind and size, with which every name begins."""
         raise NotImplementedError
 
     @property
@@ -68,11 +68,12 @@ class LstmConfig(_NetworkConfig):
     units: int = Field(128, ge=8, le=2048, description="Units per LSTM layer.")
     residual: bool = Field(
         True,
-        description="Each layer after the first adds to what it reads; without, it replaces it.",
+        description="Add what a layer reads to what it puts out, from the second layer on.",
     )
     layer_norm: bool = Field(False, description="Normalise what each layer reads.")
     variational_dropout: bool = Field(
-        False, description="One dropout mask for all positions of a window, not one for each."
+        False,
+        description="Use one dropout mask for all positions of a window, not one for each.",
     )
 
     @property
@@ -101,7 +102,7 @@ class TransformerConfig(_NetworkConfig):
 
     kind: Literal["transformer"] = "transformer"
     layers: int = Field(4, ge=1, le=24, description="Blocks of attention and feed-forward layers.")
-    units: int = Field(128, ge=8, le=2048, description="Width between the blocks.")
+    units: int = Field(128, ge=8, le=2048, description="Width of the vectors between the blocks.")
     heads: int = Field(4, ge=1, le=32, description="Attention heads.")
 
     @property
@@ -121,7 +122,7 @@ def _check_heads(units: int, heads: int) -> None:
 
 
 def _kind(value: Any) -> str:
-    """The kind of a network; lstm where it is not stated."""
+    """Kind of a network, given as a model or as a mapping; lstm where it is not stated."""
     kind = value.get("kind", "lstm") if isinstance(value, dict) else getattr(value, "kind", "lstm")
     return str(kind)
 

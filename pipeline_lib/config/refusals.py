@@ -1,4 +1,4 @@
-"""What is said of settings that are unknown or refused: their name, the value received, and what is allowed."""
+"""Errors for settings that are unknown or refused: their name, the value received, and what is allowed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SEE_ALL = "`music-pipeline settings` lists them all"
 
 
 def unknown_setting(name: str) -> ConfigError:
-    """The error for a dotted name that means nothing."""
+    """Make the error for a dotted name that no setting has."""
     section = name.partition(".")[0]
     if section in ("models", "points") and section != name:
         remedy = f"{section} is set as a whole, as a list in JSON: --set {section}='[...]'"
@@ -32,7 +32,7 @@ def unknown_setting(name: str) -> ConfigError:
 
 
 def refused_settings(error: ValidationError) -> ConfigError:
-    """What pydantic refused, with the names, values and bounds of the settings concerned."""
+    """Make the error for settings that pydantic refused, with their names, values and bounds."""
     details = error.errors()
     found = [d for d in details if not (d["type"] == "too_short" and _has_wrong_item(d, details))]
     remedies = dict.fromkeys(_remedy(detail) for detail in found)
@@ -40,7 +40,7 @@ def refused_settings(error: ValidationError) -> ConfigError:
 
 
 def _has_wrong_item(detail: Any, details: list[Any]) -> bool:
-    """A list with a wrong item is said to be too short as well, without that item."""
+    """Whether a list that is too short has a wrong item, without which pydantic counts it."""
     loc = detail["loc"]
     return any(d["loc"][: len(loc)] == loc and len(d["loc"]) > len(loc) for d in details)
 

@@ -1,4 +1,4 @@
-"""How new music is made: what it continues, how tokens are drawn, what it must keep to."""
+"""Settings of new music: what it continues, how tokens are drawn, what it must keep to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic import Field, model_validator
 from pipeline_lib.config.base import Seed, StageConfig, Temperature
 
 RANDOM_PROMPT, WINDOW_PROMPT, NO_PROMPT = "random", "window", "none"
-"""Prompts that are asked for by name: a file of such a name is ``./none``."""
+"""Names of the prompts that are no file; a file of such a name is written ``./none``."""
 
 
 class PromptConfig(StageConfig):
-    """What generation continues."""
+    """Settings of prompts: what generation continues."""
 
     source: str = Field(
         RANDOM_PROMPT,
@@ -27,13 +27,12 @@ class PromptConfig(StageConfig):
         16,
         ge=1,
         le=512,
-        description="Tokens taken from a piece; fewer where there are not as many. Typed notes are all "
-        "taken.",
+        description="Tokens taken from a piece, or all where it has fewer; typed notes are all taken.",
     )
     nearest: bool = Field(
         False,
-        description="Replace what the vocabulary lacks of a file or of typed notes by the nearest that "
-        "it knows; otherwise such prompts are refused.",
+        description="Replace notes of a file or typed notes that the vocabulary lacks by the nearest ones "
+        "that it knows; otherwise such prompts are refused.",
     )
     seed: Seed = Field(0, description="Seed of the choice of prompts.")
 
@@ -43,12 +42,12 @@ class PromptConfig(StageConfig):
         return self.source in (RANDOM_PROMPT, WINDOW_PROMPT)
 
     def cache_value(self) -> dict[str, Any]:
-        """Without the path of a file: what was read from it is an input of its own."""
+        """Settings without the path of a file, for what was read from it is an input of its own."""
         return {**self.model_dump(), "source": self.source if self.is_drawn else None}
 
 
 class _DrawingSettings(StageConfig):
-    """How tokens are drawn at any temperature."""
+    """Settings of drawing tokens, at any temperature."""
 
     repetition_penalty: float = Field(
         1.0,
@@ -60,24 +59,24 @@ class _DrawingSettings(StageConfig):
         16, ge=1, le=512, description="How many of the last tokens count as recent."
     )
     top_k: int | None = Field(
-        None, ge=1, description="Only so many of the likeliest tokens are drawn; null: all."
+        None, ge=1, description="Draw from this many of the likeliest tokens only; null: from all."
     )
     top_p: float = Field(
         1.0,
         gt=0,
         le=1,
-        description="Only the likeliest tokens that together have this probability are drawn.",
+        description="Draw only from the fewest likeliest tokens that together reach this probability.",
     )
     min_p: float = Field(
         0.0,
         ge=0,
         lt=1,
-        description="Only tokens with at least this share of the likeliest one's probability are drawn.",
+        description="Draw only tokens with at least this share of the likeliest one's probability.",
     )
 
 
 class SamplingConfig(_DrawingSettings):
-    """How the next token is drawn from a model's scores; `models.sampling.logit_filters` says in which order."""
+    """Settings of drawing one token from a model's scores; `models.sampling.logit_filters` says in which order."""
 
     temperature: Temperature = Field(
         1.0,
@@ -86,7 +85,7 @@ class SamplingConfig(_DrawingSettings):
 
 
 class ConstraintConfig(StageConfig):
-    """What new music must keep to; nothing unless asked for."""
+    """Constraints on new music; none unless asked for."""
 
     bars: int | None = Field(
         None,
@@ -99,17 +98,17 @@ class ConstraintConfig(StageConfig):
         gt=0,
         le=3600,
         allow_inf_nan=False,
-        description="The same in seconds, met to a step of the grid.",
+        description="Length of each piece, its prompt included, in seconds; it is met to a step of the grid.",
     )
     key: str | None = Field(
         None,
         pattern="^(prompt|[A-G][#b]? (major|minor))$",
-        description="Only notes of this key, such as 'G major'; 'prompt': of the prompt's key.",
+        description="Only notes of this key, such as 'G major'; 'prompt': the key of the prompt.",
     )
-    min_pitch: int = Field(0, ge=0, le=127, description="No lower note; 60 is C4.")
-    max_pitch: int = Field(127, ge=0, le=127, description="No higher note.")
+    min_pitch: int = Field(0, ge=0, le=127, description="Lowest pitch allowed; 60 is C4.")
+    max_pitch: int = Field(127, ge=0, le=127, description="Highest pitch allowed; 60 is C4.")
     end_on_tonic: bool = Field(
-        False, description="End with the tonic at the last bar line; needs `bars`."
+        False, description="End on the tonic, at the last bar line; needs `bars`."
     )
 
     @model_validator(mode="after")
@@ -124,26 +123,27 @@ class ConstraintConfig(StageConfig):
 
 
 class _CompositionSettings(_DrawingSettings, ConstraintConfig):
-    """What the samples of one temperature and those of all have in common."""
+    """Settings that one temperature and several have in common."""
 
     beam_width: int | None = Field(
         None,
         ge=2,
         le=64,
-        description="Search for likely sequences among so many, and draw nothing; for comparison.",
+        description="Draw nothing, but keep this many of the likeliest sequences at each token (beam search); "
+        "for comparison.",
     )
     length: int = Field(
-        160, ge=1, le=4096, description="New tokens per sample at most; a piece may end sooner."
+        160, ge=1, le=4096, description="Most new tokens of a sample; a piece may end sooner."
     )
     seed: Seed = Field(0, description="Seed of the sampling.")
 
 
 class ComposeConfig(SamplingConfig, _CompositionSettings):
-    """One temperature of the grid: everything that decides a sample, but for its prompt and number."""
+    """Settings of one temperature: everything that decides a sample but its prompt and number."""
 
 
 class GenerateConfig(_CompositionSettings):
-    """How new music is sampled: the same prompts are continued at each temperature."""
+    """Settings of generation: the same prompts are continued at each temperature."""
 
     temperatures: tuple[Temperature, ...] = Field(
         (1.0,),

@@ -1,16 +1,16 @@
-"""How notes become tokens and tokens become windows. A token is one note, chord or rest."""
+"""Settings of tokens and windows: one kind for each tokeniser, and where training windows may start."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from pipeline_lib.config.base import SeqLength, StageConfig
 
 
-class TokenConfig(StageConfig):
-    """How notes become tokens."""
+class _TokenConfig(StageConfig):
+    """Settings that all tokenisers share: a grid, and what is made of their tokens."""
 
     steps_per_quarter: int = Field(
         24,
@@ -30,9 +30,47 @@ class TokenConfig(StageConfig):
         2, ge=1, description="Tokens seen fewer times than this in train become <unknown>."
     )
 
+    @property
+    def tokeniser(self) -> Self:
+        """Settings that decide the tokens of a piece; those of what is made of them later are at their defaults."""
+        later = {name: type(self).model_fields[name].default for name in ("augment", "min_count")}
+        return self.model_copy(update=later)
+
+
+class NoteEventConfig(_TokenConfig):
+    """One token for each note, chord or rest, with its duration."""
+
+    kind: Literal["note_event"] = "note_event"
+
+
+class PitchDurationConfig(_TokenConfig):
+    """Pitches, durations and rests as tokens of their own."""
+
+    kind: Literal["pitch_duration"] = "pitch_duration"
+
+
+def _kind(value: Any) -> str:
+    """Kind of a tokeniser, given as a model or as a mapping; note_event where it is not stated."""
+    if isinstance(value, dict):
+        return str(value.get("kind", "note_event"))
+    return str(getattr(value, "kind", "note_event"))
+
+
+TokenConfig = Annotated[
+    Annotated[NoteEventConfig, Tag("note_event")]
+    | Annotated[PitchDurationConfig, Tag("pitch_duration")],
+    Discriminator(_kind),
+]
+
+
+def token_config(values: dict[str, Any]) -> TokenConfig:
+    """Read the settings that were saved as JSON values."""
+    config: TokenConfig = TypeAdapter(TokenConfig).validate_python(values)
+    return config
+
 
 class WindowConfig(StageConfig):
-    """Where training windows may start."""
+    """Settings of windows: where training windows may start."""
 
     seq_lengths: tuple[SeqLength, ...] = Field(
         (25, 50, 100), min_length=1, description="Input tokens per window; one run for each."

@@ -1,4 +1,4 @@
-"""How models are fitted: the n-gram baselines, and one training run of a network. Losses are in nats per token."""
+"""Settings of training: of the n-gram baselines, and of the runs of the networks. Losses are in nats per token."""
 
 from __future__ import annotations
 
@@ -11,44 +11,45 @@ from pipeline_lib.config.networks import NetworkConfig
 
 
 class BaselineConfig(StageConfig):
-    """The n-gram models beside the networks, and the memory of the piece that stands beside all."""
+    """Settings of the baselines: of n-gram models, and of the memory of the piece that any model can be mixed with."""
 
     max_order: int = Field(
         8,
         ge=1,
         le=16,
-        description="Longest n-gram tried, in tokens; each smoothing keeps its best order on valid.",
+        description="Longest n-gram tried, in tokens; each smoothing keeps the order that is best on the valid "
+        "split.",
     )
     memory_targets: int = Field(
         10_000,
         ge=1,
-        description="Valid tokens at most that each memory's weights (56) are fitted on.",
+        description="Most tokens of the valid split that the 56 weights of each memory are fitted on.",
     )
 
 
 class CheckpointConfig(StageConfig):
-    """How often an unfinished training is saved; it decides what a stop costs, not what comes out."""
+    """Settings of checkpoints, which decide what it costs to stop a training, not what comes out."""
 
     every_n_steps: int = Field(
         500, ge=1, description="Updates between two checkpoints that a stopped run resumes from."
     )
 
     def cache_value(self) -> None:
-        """No part of it decides a result."""
+        """Value for cache keys: none, for no part of it decides a result."""
 
 
 class TelemetryConfig(StageConfig):
-    """Where else a training can be watched; it decides nothing that comes out."""
+    """Settings of telemetry: where else a training can be watched. They change no result."""
 
     tensorboard: bool = Field(False, description="Write events for TensorBoard.")
     mlflow: bool = Field(False, description="Record runs with MLflow, in a SQLite file.")
 
     def cache_value(self) -> None:
-        """No part of it decides a result."""
+        """Value for cache keys: none, for no part of it decides a result."""
 
 
 class _TrainingSettings(StageConfig):
-    """What a single run and a whole experiment have in common."""
+    """Settings that a single run and a whole experiment have in common."""
 
     regime: Literal["windows", "streams"] = Field(
         "windows",
@@ -58,7 +59,9 @@ class _TrainingSettings(StageConfig):
     targets: Literal["all", "last"] = Field(
         "all", description="Learn to predict every token of a window, or only the one after it."
     )
-    optimizer: Literal["adam", "adamw"] = "adam"
+    optimizer: Literal["adam", "adamw"] = Field(
+        "adam", description="Rule of the updates; adamw: Adam with `weight_decay`."
+    )
     weight_decay: float = Field(
         0.1,
         ge=0,
@@ -100,9 +103,16 @@ class _TrainingSettings(StageConfig):
         description="Whose weights a run keeps. best: of the epoch with the lowest validation loss; last: "
         "of the last update.",
     )
-    clip_norm: float = Field(1.0, gt=0, description="Largest global norm of a gradient.")
+    clip_norm: float = Field(
+        1.0,
+        gt=0,
+        description="Largest global norm of the gradients; larger ones are scaled down to it.",
+    )
     label_smoothing: float = Field(
-        0.0, ge=0, lt=1, description="Share of the target that is spread over all tokens."
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the target's probability that is spread over all tokens.",
     )
     precision: Literal["float32", "mixed_float16"] = Field(
         "float32", description="mixed_float16: compute in half precision; needs a GPU."
@@ -119,7 +129,7 @@ class _TrainingSettings(StageConfig):
 
 
 class TrainConfig(_TrainingSettings):
-    """How networks are trained."""
+    """Settings of training, for all runs of an experiment."""
 
     learning_rates: tuple[LearningRate, ...] = Field(
         (4e-3,), min_length=1, description="Learning rates at the start; one run for each."
@@ -139,7 +149,7 @@ class RunConfig(_TrainingSettings):
 
     @property
     def name(self) -> str:
-        """Short, and unique within an experiment: ``lstm3x128-L50-lr0.002-s0``."""
+        """Short name, unique within an experiment, such as ``lstm3x128-L50-lr0.002-s0``."""
         batch = f"-b{self.batch_size}" if self.batch_size else ""
         rate = repr(self.learning_rate)
         return f"{self.model.name}-L{self.seq_length}{batch}-lr{rate}-s{self.seed}"

@@ -1,9 +1,8 @@
-"""Whether a model is as often right as it expects to be.
+"""Calibration: whether a model is right as often as its probabilities say.
 
-Its likeliest token comes with a probability, the *confidence*; among targets of one confidence, the share in
-which this token is the one that comes, the *accuracy*, should be as large. Targets are put into bins of as equal
-numbers as possible by confidence (Nguyen and O'Connor 2015), for bins of equal width would leave most of them
-empty:
+A model gives its likeliest token a probability, the *confidence*. Among targets of one confidence, the share for
+which this token is right, the *accuracy*, should be as large. Targets are put into bins by confidence, of as equal
+numbers as possible (Nguyen and O'Connor 2015); most bins of equal width would be empty:
 
     ECE = Σ over bins of n_bin / n * |accuracy of the bin - mean confidence of the bin|
 
@@ -20,26 +19,35 @@ from numpy.typing import NDArray
 from pipeline_lib.evaluation.statistics import equal_mass_bins
 
 N_BINS = 15
+"""Number of bins, at most, of a reliability curve."""
 
 
 def reliability_curve(
     confidence: NDArray[np.float64], is_hit: NDArray[np.bool_], n_bins: int = N_BINS
 ) -> pd.DataFrame:
-    """Confidence and accuracy, bin by bin from unsure to sure.
+    """Compare confidence and accuracy, bin by bin from low to high confidence.
 
     Parameters
     ----------
-    confidence : float64 array, shape (n,)
-        Probability of the likeliest token, 0 to 1.
-    is_hit : bool array, shape (n,)
-        Whether this token came.
+    confidence : float64 array, shape (n_targets,)
+        Probability of the likeliest token before each target, 0 to 1.
+    is_hit : bool array, shape (n_targets,)
+        Whether the likeliest token was the target.
     n_bins : int
-        At most; targets of equal confidence are never parted, so a model that is always equally sure has one bin.
+        Number of bins at most. Targets of equal confidence share a bin, so a model that is always equally sure has one.
 
     Returns
     -------
     DataFrame
         One row for each bin: ``n_targets``, ``confidence`` (mean) and ``accuracy``.
+
+    Examples
+    --------
+    >>> confidence = np.array([0.5, 0.5, 0.9, 0.9])
+    >>> reliability_curve(confidence, np.array([True, False, True, True]), n_bins=2)
+       n_targets  confidence  accuracy
+    0          2         0.5       0.5
+    1          2         0.9       1.0
     """
     targets = pd.DataFrame({"confidence": confidence, "is_hit": is_hit})
     bins = targets.groupby(equal_mass_bins(confidence, n_bins))
@@ -50,12 +58,19 @@ def reliability_curve(
 
 
 def expected_calibration_error(curve: pd.DataFrame) -> float:
-    """ECE, from 0 to 1; NaN without targets.
+    """Expected calibration error (ECE) of a model, from 0 to 1; NaN without targets.
 
     Parameters
     ----------
     curve : DataFrame
-        As `reliability_curve` gives it.
+        Confidence and accuracy of each bin, from `reliability_curve`.
+
+    Examples
+    --------
+    >>> confidence = np.array([0.5, 0.5, 0.9, 0.9])
+    >>> curve = reliability_curve(confidence, np.array([True, False, True, True]), n_bins=2)
+    >>> round(expected_calibration_error(curve), 3)  # the mean of 0 and 0.1
+    0.05
     """
     if curve.empty:
         return float("nan")

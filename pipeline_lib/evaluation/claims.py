@@ -1,4 +1,4 @@
-"""How a claim is judged: by comparisons that can go against it.
+"""Evaluation of claims, by comparisons that can go against them.
 
 Conventions
 -----------
@@ -7,11 +7,11 @@ Conventions
   95 % interval leaves out 0, and at least 80 % of the trainings point that way; if fewer do, it is *mixed*. It is
   *negligible* if its interval lies within a fifth of a standard deviation of 0 (Cohen 1988: less than a small
   effect). Otherwise it is *unclear*.
-- With one training a side a comparison is *single*: it tells of these two networks, and nothing of what another seed
-  would have made of the same settings. No verdict rests on it.
-- Where the trainings ended before what was claimed could be seen, it is *unfinished*.
+- With one training a side a comparison is *single*: it is about these two networks, and says nothing about what the
+  same settings would have given with another seed. No verdict rests on it.
+- Where the trainings ended before the claimed effect could be seen, it is *unfinished*.
 - A claim is *supported* if all comparisons that decide it are as claimed, *not supported* if one is the opposite or
-  negligible, and otherwise it *cannot be told*: so too where nothing was compared.
+  negligible, and otherwise *cannot be told*; so too where nothing was compared.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ class Finding:
     claim : int
         Number of the claim.
     measure : str
-        What is compared, such as the name of a metric.
+        The figure that is compared, such as the name of a metric.
     side_a, side_b : str
-        What with what; `side_b` is empty where one figure is held against a range.
+        Names of the two sides; `side_b` is empty where one figure is compared with a range.
     decides : bool
-        Whether the verdict rests on it; otherwise it only stands beside.
+        Whether the verdict depends on this finding; otherwise it is shown for information.
     comparison : Comparison
     spread : float
-        Standard deviation of the values within the sides, or of the differences of pairs; NaN where that is no measure of
-        what is negligible.
+        Standard deviation of the values within the sides, or of the differences of pairs, by which a difference is
+        negligible or not; NaN where it is no measure of that.
     p_holm : float
-        Corrected for all comparisons; NaN where there is no p.
+        p-value after Holm's correction for all comparisons; NaN where there is none.
     outcome : Outcome
-        Judged by `judge`, but for findings without a p, which bring theirs along.
+        Outcome that `judge` gives; a finding without a p-value has it from the beginning.
     """
 
     claim: int
@@ -72,7 +72,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What became of one claim; `findings` is empty where nothing was compared."""
+    """Verdict on one claim, with the findings that it rests on; `findings` is empty where nothing was compared."""
 
     claim: int
     verdict: Verdict
@@ -94,17 +94,18 @@ FINDING_SCHEMA = pa.schema(
     ],
     metadata={"schema": "findings/2"},
 )
-"""One row per `Finding`, with the verdict on its claim and the fields of its `Comparison`."""
+"""Columns of findings: one row per `Finding`, with the verdict on its claim and the fields of its `Comparison`."""
 
 
 def judge(claims: Iterable[int], findings: Sequence[Finding]) -> list[Judgement]:
-    """Judge each claim by the findings that bear on it.
+    """Evaluate each claim by the findings that bear on it.
 
     Parameters
     ----------
     claims : iterable of int
+        Numbers of the claims.
     findings : sequence of Finding
-        Of all claims: together they are what Holm's correction is for.
+        Findings on all claims; Holm's correction is for all of them together.
     """
     p_holm = holm(
         [
@@ -121,7 +122,7 @@ def judge(claims: Iterable[int], findings: Sequence[Finding]) -> list[Judgement]
 
 
 def finding_table(judgements: Iterable[Judgement]) -> pa.Table:
-    """All findings, with `FINDING_SCHEMA`."""
+    """Tabulate all findings, with `FINDING_SCHEMA`."""
     rows = [
         {"verdict": judgement.verdict, **vars(finding), **asdict(finding.comparison)}
         for judgement in judgements
@@ -132,7 +133,7 @@ def finding_table(judgements: Iterable[Judgement]) -> pa.Table:
 
 
 def judgements_from_table(claims: Iterable[int], table: pa.Table) -> list[Judgement]:
-    """The judgements that were saved as a table; claims without a row could not be told."""
+    """Read judgements back from a table of findings; the verdict on a claim without a row is ``cannot_tell``."""
     judged: dict[int, list[Finding]] = {claim: [] for claim in claims}
     verdicts: dict[int, Verdict] = {}
     of_comparison, own = Comparison.__dataclass_fields__, Finding.__dataclass_fields__

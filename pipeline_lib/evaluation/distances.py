@@ -1,4 +1,4 @@
-"""How far one set of pieces lies from another, metric by metric and all metrics together.
+"""Distances between two sets of pieces, metric by metric and over all metrics together.
 
 Metric by metric
     Yang & Lerch (2018), "On the evaluation of generative models in music": the distances between any two
@@ -11,8 +11,8 @@ Metric by metric
 All metrics
     Maximum mean discrepancy, with its p-value by permutation (Gretton et al. 2012, "A kernel two-sample test").
 
-No such figure means much alone: how near 1 an OA comes depends on the metric and the number of pieces. It
-belongs beside that of a second set of real pieces. Of large sets, `MOST_PIECES` drawn at random are taken.
+No such figure means much alone: how near 1 an OA comes depends on the metric and the number of pieces. Compare it with
+that of a second set of real pieces. Of large sets, `MOST_PIECES` drawn at random are taken.
 """
 
 from __future__ import annotations
@@ -27,30 +27,32 @@ from pipeline_lib.evaluation.resampling import dealt_out, p_value
 from pipeline_lib.evaluation.statistics import FloatArray, known_values
 
 MOST_PIECES = 500
-"""Of each set: distances grow with the square, and say no more than a few hundred pieces do."""
+"""Number of pieces taken of each set at most: the number of distances grows with its square, and a few hundred pieces
+say as much."""
 
 N_DISCREPANCY_PERMUTATIONS = 1_000
-"""Each takes time by the square of the pieces, and there are few p-values of this kind."""
+"""Number of permutations behind the p-value of `discrepancy`: each takes time by the square of the pieces."""
 
 N_GRID_POINTS = 1_000
+"""Number of points at which densities are estimated."""
 PADDING_BANDWIDTHS = 5.0
-"""How far the grid reaches beyond the distances: a kernel's tail further out holds 3e-7."""
+"""Bandwidths by which the grid reaches beyond the distances: a kernel's tail further out holds 3e-7."""
 
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """Maximum mean discrepancy of two sets.
+    """Maximum mean discrepancy (MMD) of two sets.
 
     Parameters
     ----------
     mmd_squared : float
-        Without bias, so that it varies around 0, below it too, if the sets are alike. At most 2. NaN with
+        Unbiased estimate of MMD², which varies around 0, below it too, if the sets are alike. At most 2. NaN with
         fewer than two pieces on a side.
     p : float
-        Of the hypothesis that both sets come from one distribution: how often pieces dealt out to the sides at random
-        are as far apart.
+        p-value of the hypothesis that both sets come from one distribution: how often pieces dealt out to the sides at
+        random are as far apart.
     n_a, n_b : int
-        Pieces that it is over.
+        Number of pieces of each set that it is over.
     """
 
     mmd_squared: float
@@ -60,21 +62,31 @@ class Discrepancy:
 
 
 def set_distances(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """OA and KL of each metric.
+    """Overlapped area and Kullback-Leibler divergence of two sets, metric by metric.
 
     Parameters
     ----------
     generated, corpus : DataFrame
         A column per metric, the same in both; see `metrics.measure_set`. NaN are left out, metric by metric.
     seed : int
-        Of the choice of pieces, if there are too many.
+        Seed of the choice of pieces, if there are too many.
 
     Returns
     -------
     DataFrame
         One row per metric, in the order of columns: ``metric``, ``overlapped_area`` (0 to 1), ``kl_nat`` (of the
-        intra-set distances from the inter-set ones, as mgeval has it), ``n_generated``, ``n_corpus`` (pieces they are over). Both
-        figures are NaN where distances are all alike, as in a corpus of melodies, whose polyphony is 1.
+        intra-set distances from the inter-set ones, as in mgeval), ``n_generated``, ``n_corpus`` (pieces used).
+        Both figures are NaN where distances are all alike, as in a corpus of melodies, whose polyphony is 1.
+
+    Examples
+    --------
+    Pieces far from the corpus, whose distances from it overlap with none within it:
+
+    >>> corpus = pd.DataFrame({"pitch_range": [10.0, 11.0, 12.0, 14.0]})
+    >>> distances = set_distances(corpus + 1_000, corpus, seed=0)
+    >>> distances[["metric", "overlapped_area", "n_generated"]].round(3)
+            metric  overlapped_area  n_generated
+    0  pitch_range              0.0            4
     """
     generated, corpus = _chosen(generated, seed), _chosen(corpus, seed)
     rows = []
@@ -87,17 +99,30 @@ def set_distances(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> p
 
 
 def intra_distances(values: FloatArray) -> FloatArray:
-    """Distances between any two values of a set, shape (n (n − 1) / 2,)."""
+    """Distances between any two values of a set, shape (n (n − 1) / 2,).
+
+    Examples
+    --------
+    >>> intra_distances(np.array([1.0, 2.0, 4.0]))
+    array([1., 3., 2.])
+    """
     first, second = np.triu_indices(len(values), k=1)
     return np.abs(values[first] - values[second])
 
 
 def inter_distances(values: FloatArray, others: FloatArray) -> FloatArray:
-    """Distances of each value of one set from each of the other, shape (n_values × n_others,)."""
+    """Distances of each value of one set from each of another, shape (n_values × n_others,).
+
+    Examples
+    --------
+    >>> inter_distances(np.array([1.0, 2.0]), np.array([5.0, 7.0]))
+    array([4., 6., 3., 5.])
+    """
     return np.abs(np.subtract.outer(values, others)).ravel()
 
 
 def _area_and_divergence(a: FloatArray, b: FloatArray) -> tuple[float, float]:
+    """Overlapped area and KL divergence of the densities of two sets of distances; NaN where one does not vary."""
     if not (_varies(a) and _varies(b)):
         return float("nan"), float("nan")
     grid = common_grid(a, b)
@@ -113,7 +138,9 @@ def _varies(values: FloatArray) -> bool:
 def common_grid(
     a: FloatArray, b: FloatArray, padding_bandwidths: float = PADDING_BANDWIDTHS
 ) -> FloatArray:
-    """Points from the smallest to the largest of all values, and some of the wider bandwidth beyond.
+    """Grid of points from the smallest to the largest of all values, and `padding_bandwidths` beyond on both sides.
+
+    The bandwidth is the wider one of both sets.
 
     Returns
     -------
@@ -134,7 +161,7 @@ def density(values: FloatArray, grid: FloatArray) -> FloatArray:
     Parameters
     ----------
     values : float64 array, shape (n,)
-        Within the grid, and not all alike.
+        Values within the grid, not all alike.
     grid : float64 array, shape (n_points,)
         Evenly spaced.
 
@@ -161,22 +188,35 @@ def _bandwidth(values: FloatArray) -> float:
 
 
 def overlapped_area(p: FloatArray, q: FloatArray, grid: FloatArray) -> float:
-    """Area under both of two densities, ``∫ min(p, q)``: 1 if they are the same, 0 if they are disjoint."""
+    """Area under both of two densities, ``∫ min(p, q)``: 1 if they are the same, 0 if they are disjoint.
+
+    Examples
+    --------
+    >>> grid = np.linspace(0.0, 2.0, 3)
+    >>> overlapped_area(np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.5, 1.0]), grid)
+    0.5
+    """
     return float(np.trapezoid(np.minimum(p, q), grid))
 
 
 def kl_divergence(p: FloatArray, q: FloatArray) -> float:
     """Kullback-Leibler divergence ``Σ p log(p / q)`` of densities on one grid, in nats.
 
-    0 if they are the same. Densities below the smallest number count as that, so what would be above some
-    700 is not told apart.
+    It is 0 if they are the same. Densities below the smallest positive number count as this number, so divergences
+    above some 700 are not told apart.
+
+    Examples
+    --------
+    >>> p, q = np.array([0.5, 0.5]), np.array([0.25, 0.75])
+    >>> round(kl_divergence(p, q), 4)  # (log 2 + log 2/3) / 2
+    0.1438
     """
     p, q = (np.maximum(each / each.sum(), np.finfo(np.float64).tiny) for each in (p, q))
     return float((p * np.log(p / q)).sum())
 
 
 def discrepancy(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> Discrepancy:
-    """Maximum mean discrepancy over all metrics together, and its p-value.
+    """Maximum mean discrepancy (MMD²) of two sets over all metrics together, and its p-value.
 
     ``mean k(a, a′) + mean k(b, b′) − 2 mean k(a, b)``, over different pieces, k being a Gaussian kernel as wide as
     the median distance of unlike pieces of both sets. Metrics are standardised over both sets; those that do not
@@ -187,14 +227,20 @@ def discrepancy(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> Dis
     generated, corpus : DataFrame
         A column per metric, the same in both.
     seed : int
-        Of the permutations, and of the choice of pieces.
+        Seed of the permutations, and of the choice of pieces.
+
+    Examples
+    --------
+    >>> corpus = pd.DataFrame({"pitch_range": np.arange(20.0)})
+    >>> discrepancy(corpus + 100, corpus, seed=0).p < 0.01
+    True
     """
     generated, corpus = _chosen(generated, seed), _chosen(corpus, seed)
     n_a, n_b = len(generated), len(corpus)
     features = standardised(pd.concat([generated, corpus]).to_numpy())
     if min(n_a, n_b) < 2 or not features.any():
         return Discrepancy(float("nan"), float("nan"), n_a, n_b)
-    kernel = likenesses(features)
+    kernel = kernel_matrix(features)
     of_piece = kernel.sum(axis=1)
     as_seen = np.arange(n_a + n_b)[None] < n_a
     observed = float(_mmd_squared(kernel, of_piece, as_seen)[0])
@@ -204,19 +250,31 @@ def discrepancy(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> Dis
 
 
 def standardised(features: FloatArray) -> FloatArray:
-    """Columns that vary, with mean 0 and standard deviation 1; unknown values are 0.
+    """Standardise columns to mean 0 and standard deviation 1; unknown values become 0.
 
     Parameters
     ----------
     features : float64 array, shape (n_pieces, n_metrics)
+
+    Returns
+    -------
+    float64 array, shape (n_pieces, n_varying)
+        Without the columns that do not vary.
+
+    Examples
+    --------
+    >>> standardised(np.array([[1.0, 7.0], [3.0, 7.0], [np.nan, 7.0]]))
+    array([[-1.],
+           [ 1.],
+           [ 0.]])
     """
     varying = features[:, [_varies(known_values(column)) for column in features.T]]
     scaled = (varying - np.nanmean(varying, axis=0)) / np.nanstd(varying, axis=0)
     return np.nan_to_num(scaled)
 
 
-def likenesses(features: FloatArray) -> FloatArray:
-    """Likeness of any two pieces: a Gaussian kernel as wide as the median distance of unlike pieces.
+def kernel_matrix(features: FloatArray) -> FloatArray:
+    """Kernel matrix of pieces: the similarity of any two, by a Gaussian as wide as the median distance that is not 0.
 
     Parameters
     ----------
@@ -225,7 +283,7 @@ def likenesses(features: FloatArray) -> FloatArray:
     Returns
     -------
     float64 array, shape (n_pieces, n_pieces)
-        0 to 1, and 0 of a piece with itself, for distances are means over different pieces.
+        Similarities from 0 to 1; 0 of a piece with itself, since MMD² is over different pieces.
     """
     squares = (features**2).sum(axis=1)
     squared = np.maximum(squares[:, None] + squares - 2 * features @ features.T, 0)
@@ -238,9 +296,9 @@ def likenesses(features: FloatArray) -> FloatArray:
 
 
 def _mmd_squared(kernel: FloatArray, of_piece: FloatArray, is_a: NDArray[np.bool_]) -> FloatArray:
-    """For each row of `is_a`, the discrepancy of those on side a from the rest.
+    """MMD² of the pieces on side a from the rest, for each row of `is_a`, shape (n_rows, n_pieces).
 
-    `of_piece` is the kernel summed over rows.
+    `of_piece` is the kernel summed over its rows, shape (n_pieces,).
     """
     n_a = int(is_a[0].sum())
     n_b = len(kernel) - n_a
@@ -253,4 +311,5 @@ def _mmd_squared(kernel: FloatArray, of_piece: FloatArray, is_a: NDArray[np.bool
 
 
 def _chosen(pieces: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Choose `MOST_PIECES` of the pieces at random; all in random order if there are fewer."""
     return pieces.sample(min(len(pieces), MOST_PIECES), random_state=seed)

@@ -1,11 +1,11 @@
-"""How well a model predicts held-out music: loss, perplexity, accuracy, bits per note, calibration.
+"""Likelihood of held-out music under a model: loss, perplexity, accuracy, bits per note, calibration.
 
-Every model is asked for the same targets and sees only the tokens before them, so that its figures can
-stand beside any other's. Loss is in nats per token; perplexity is its exponential.
+Every model is asked for the same targets and reads only the tokens before them, so that models can be compared.
+The loss is the mean negative log-likelihood (nll) of the targets, in nats per token; perplexity is its exponential.
 
-Bits per note are ``Σ nll / Σ notes / ln 2`` over all targets together: what a note costs, its rests and the ends of
-pieces included. Every pitch of a chord is a note, a rest is none. Unlike the loss it compares across tokenisations,
-as far as their targets are the same notes.
+Bits per note are ``Σ nll / Σ notes / ln 2`` over all targets together: the cost of a note, with rests and the ends of
+pieces included. Every pitch of a chord is a note, a rest is none. Unlike the loss, bits per note compare across
+tokenisations, as far as their targets are the same notes.
 """
 
 from __future__ import annotations
@@ -38,12 +38,14 @@ SCORE_SCHEMA = pa.schema(
     ],
     metadata={"schema": "scores/2"},
 )
-"""One row per target. ``position`` is its place in the flat token array, ``piece`` the number of its piece among those
-that were scored, ``place`` how many tokens of the piece stand before it. ``pitch_nll_nat`` is the part of the loss
-that is due to the pitch, the rest is due to the duration (`token_parts`). ``rank`` is the number of tokens that the model
-held more likely, of equal ones those with smaller ids (0 = a hit); ``top_probability`` that of the likeliest token."""
+"""Columns of scores: one row per target. ``position`` is its place in the flat token array, ``piece`` the number of
+its piece among those that were scored, ``place`` how many tokens of the piece stand before it, ``n_notes`` how many
+notes it holds, ``nll_nat`` its negative log-likelihood. ``pitch_nll_nat`` is the part of this that is due to the pitch;
+the rest is due to the duration (`token_parts`). ``rank`` is the number of tokens to which the model gave a higher
+probability, or the same and a smaller id (0: a hit); ``top_probability`` is that of the likeliest token."""
 
 _TOP = 5
+"""Rank below which a target counts in the top-5 accuracy."""
 _NAT_PER_BIT = math.log(2)
 
 
@@ -57,8 +59,8 @@ def score_targets(
 ) -> pa.Table:
     """Score a model on every known token with at least `n_context` tokens of its piece before it.
 
-    Guessing that a token is unknown is not predicting music: such targets are left out, and their share is
-    reported instead.
+    Targets that the vocabulary does not know are left out, since to guess that a token is unknown is not to predict
+    music; `summarise_scores` reports their share.
 
     Parameters
     ----------
@@ -68,16 +70,35 @@ def score_targets(
     spans : int64 array, shape (n_pieces, 2)
         Start and length of the pieces to predict.
     n_context : int
-        The same for all models that are compared.
+        Number of tokens of a piece before its first target; the same for all models that are compared.
     parts : TokenParts
-        Of the vocabulary.
+        Pitch and duration of the vocabulary's tokens.
     progress : callable
-        Told the pieces done and the number of pieces.
+        A function that is told the pieces done and the number of pieces.
 
     Returns
     -------
     pyarrow.Table
-        With `SCORE_SCHEMA`.
+        One row per target, with `SCORE_SCHEMA`.
+
+    Examples
+    --------
+    An n-gram model of order 1, on the piece that it was counted on; to it, both notes are equally likely:
+
+    >>> from pipeline_lib.config import NoteEventConfig
+    >>> from pipeline_lib.models.ngrams.counts import count_ngrams
+    >>> from pipeline_lib.models.ngrams.smoothed import witten_bell
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> from pipeline_lib.tokens.vocabulary import Vocabulary
+    >>> tokens = ["<start>", "<end>", "<unknown>", "Pitch_60:1", "Pitch_62:1"]
+    >>> parts = TokenParts.of(Vocabulary.of(tokens, make_tokeniser(NoteEventConfig())).features)
+    >>> piece, spans = np.array([0, 3, 4, 3, 4, 1], np.int32), np.array([[0, 6]])
+    >>> model = witten_bell(count_ngrams(piece, spans, vocab_size=5, max_order=1), order=1)
+    >>> scores = score_targets(model, piece, spans, n_context=1, parts=parts)
+    >>> scores.column("rank").to_pylist()
+    [0, 1, 0, 1, 2]
+    >>> np.exp(scores.column("nll_nat").to_numpy()).round(3)  # 45/14 for the notes, 45/9 for the end
+    array([3.214, 3.214, 3.214, 3.214, 5.   ])
     """
     predicted = predictor.log_probabilities(pieces_at(token_ids, spans), n_context)
     (table,) = score_side_by_side([predicted], token_ids, spans, n_context, parts, progress)
@@ -92,12 +113,12 @@ def score_side_by_side(
     parts: TokenParts,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[pa.Table]:
-    """Score what several models predict, in step: so two may share what one network computes.
+    """Score the predictions of several models, piece by piece, so that two may share what one network computes.
 
     Parameters
     ----------
     predicted : sequence of iterables
-        Of each model, what `Predictor.log_probabilities` yields.
+        For each model, the distributions that `Predictor.log_probabilities` yields.
     token_ids, spans, n_context, parts, progress
         As for `score_targets`.
 
@@ -123,7 +144,16 @@ def _scored(
     where: dict[str, NDArray[np.int64]],
     parts: TokenParts,
 ) -> pa.Table:
-    """The rows of one piece."""
+    """Score one piece: its rows of `SCORE_SCHEMA`.
+
+    Parameters
+    ----------
+    log_p : float64 array, shape (n_targets, vocab_size)
+    targets : int32 array, shape (n_targets,)
+    where : dict
+        The columns ``position``, ``piece`` and ``place``.
+    parts : TokenParts
+    """
     of_target = log_p[np.arange(len(targets)), targets]
     columns = {
         **where,
@@ -141,7 +171,7 @@ def _scored(
 def _ranks(
     log_p: NDArray[np.float64], targets: NDArray[np.int32], of_target: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """How many tokens come before the target by falling probability, then by rising id."""
+    """Ranks of the targets: the number of tokens before each by falling probability, then by rising id."""
     ranks = np.count_nonzero(log_p > of_target[:, None], axis=1)
     equal = log_p == of_target[:, None]
     (tied,) = np.nonzero(
@@ -155,12 +185,26 @@ def _ranks(
 def mean_loss_nat(
     predictor: Predictor, token_ids: NDArray[np.int32], spans: NDArray[np.int64], n_context: int
 ) -> float:
-    """The loss alone, in nats per token: what choosing between models takes.
+    """Mean loss of a model in nats per token, which is enough to choose between models.
 
     Parameters
     ----------
     predictor, token_ids, spans, n_context
         As for `score_targets`; at least one known target.
+
+    Examples
+    --------
+    An n-gram model of order 1, on the piece that it was counted on:
+
+    >>> from pipeline_lib.models.ngrams.counts import count_ngrams
+    >>> from pipeline_lib.models.ngrams.smoothed import witten_bell
+    >>> piece, spans = np.array([0, 3, 4, 3, 4, 1], np.int32), np.array([[0, 6]])
+    >>> model = witten_bell(count_ngrams(piece, spans, vocab_size=5, max_order=1), order=1)
+    >>> loss_nat = mean_loss_nat(model, piece, spans, n_context=1)
+    >>> round(loss_nat, 3)  # four targets of probability 14/45, one of 9/45
+    1.256
+    >>> round(math.exp(loss_nat), 3)  # perplexity
+    3.511
     """
     pieces = pieces_at(token_ids, spans)
     nll_nat = []
@@ -172,21 +216,38 @@ def mean_loss_nat(
 
 
 def summarise_scores(scores: pa.Table, n_asked: int) -> dict[str, float]:
-    """The figures of a model, and what they are over.
+    """Summarise a model's scores: loss, perplexity, accuracy, bits per note, calibration.
 
     Parameters
     ----------
     scores : pyarrow.Table
-        With `SCORE_SCHEMA`; at least one row.
+        One row per target, with `SCORE_SCHEMA`; at least one row.
     n_asked : int
-        Targets before those that the vocabulary does not know were left out.
+        Number of targets, with those that were left out since the vocabulary does not know them.
 
     Returns
     -------
     dict
         ``loss_nat`` (per token) and its two parts, ``pitch_loss_nat`` and ``duration_loss_nat``; ``perplexity``; ``accuracy``
         and ``top5_accuracy`` (0 to 1); ``bits_per_note``, NaN where no target holds a note; ``ece`` (expected calibration error,
-        0 to 1); ``n_targets``, ``n_notes``; ``unknown_share`` (0 to 1) of the targets that were asked for.
+        0 to 1); ``n_targets``, ``n_notes``; ``unknown_share`` (0 to 1), the share of `n_asked` that was left out.
+
+    Examples
+    --------
+    Two targets of a note each, of probabilities 1/2 (a hit) and 1/8, so that they cost 1 and 3 bits:
+
+    >>> scores = pa.table(
+    ...     {
+    ...         "n_notes": [1, 1],
+    ...         "nll_nat": np.log([2.0, 8.0]),
+    ...         "pitch_nll_nat": np.log([2.0, 4.0]),
+    ...         "rank": [0, 2],
+    ...         "top_probability": [0.5, 0.5],
+    ...     }
+    ... )
+    >>> summary = summarise_scores(scores, n_asked=2)
+    >>> {name: round(summary[name], 3) for name in ("perplexity", "bits_per_note", "accuracy", "ece")}
+    {'perplexity': 4.0, 'bits_per_note': 2.0, 'accuracy': 0.5, 'ece': 0.0}
     """
     columns = {name: scores.column(name).to_numpy() for name in scores.column_names}
     nll_nat, rank, n_notes = columns["nll_nat"], columns["rank"], int(columns["n_notes"].sum())
@@ -207,12 +268,12 @@ def summarise_scores(scores: pa.Table, n_asked: int) -> dict[str, float]:
 
 
 def reliability(scores: pa.Table) -> pd.DataFrame:
-    """A model's `calibration.reliability_curve`.
+    """Reliability curve of a model, from its scores (`calibration.reliability_curve`).
 
     Parameters
     ----------
     scores : pyarrow.Table
-        With `SCORE_SCHEMA`.
+        One row per target, with `SCORE_SCHEMA`.
     """
     return reliability_curve(
         scores.column("top_probability").to_numpy(), scores.column("rank").to_numpy() == 0

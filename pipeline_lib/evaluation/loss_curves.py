@@ -1,4 +1,4 @@
-"""What the losses of a training's updates say about how it went.
+"""Figures of loss curves: how rough a training's curve is, and when it levels off.
 
 Conventions
 -----------
@@ -18,35 +18,57 @@ from numpy.typing import ArrayLike
 from pipeline_lib.evaluation.statistics import FloatArray, percentile_interval
 
 BLOCK_UPDATES = 50
+"""Number of updates of a block."""
 
 PLATEAU_SHARE = 0.1
-"""A curve has levelled off once it is within this share of its whole fall above its end."""
+"""Share of a curve's whole fall: once within this share above its end, a curve has levelled off."""
 
 N_RESAMPLES = 2_000
+"""Number of bootstrap samples."""
 
 
 def blocks(losses: ArrayLike, n_updates: int = BLOCK_UPDATES) -> FloatArray:
-    """A curve cut into blocks.
+    """Cut a curve into blocks; an unfinished last one is left out.
+
+    Parameters
+    ----------
+    losses : array_like, shape (n,)
+        Loss of each update.
+    n_updates : int
+        Number of updates of a block.
 
     Returns
     -------
     float64 array, shape (n_blocks, n_updates)
-        Of the last axis, the losses of the block's updates.
+        Losses of each block's updates.
+
+    Examples
+    --------
+    >>> blocks([5, 4, 3, 2, 1], n_updates=2)
+    array([[5., 4.],
+           [3., 2.]])
     """
     curve = np.asarray(losses, dtype=np.float64)
     whole = len(curve) - len(curve) % n_updates
-    return curve[:whole].reshape(-1, n_updates)
+    return curve[:whole].reshape(-1, n_updates)  # (n_blocks, n_updates)
 
 
 def roughness(losses: ArrayLike) -> FloatArray:
-    """How far the losses of a block scatter about the straight line through them.
+    """Roughness of each block: how far its losses scatter about a straight line through them.
 
-    The standard deviation of what a least-squares line leaves, so that a steep fall alone is not rough.
+    It is the standard deviation of the residuals of a least-squares line, so that a steep fall alone is not rough.
 
     Returns
     -------
     float64 array, shape (n_blocks,)
         Nats per token.
+
+    Examples
+    --------
+    >>> roughness(np.linspace(2.0, 1.0, BLOCK_UPDATES)).round(6)
+    array([0.])
+    >>> roughness([1.0, 2.0] * (BLOCK_UPDATES // 2)).round(2)
+    array([0.51])
     """
     of_blocks = blocks(losses)
     time = np.arange(BLOCK_UPDATES) - (BLOCK_UPDATES - 1) / 2
@@ -61,15 +83,20 @@ def roughness(losses: ArrayLike) -> FloatArray:
 def plateau_update(losses: ArrayLike) -> float:
     """The update after which a curve has levelled off.
 
-    The first one after which no block's mean lies above ``end + 0.1 (beginning − end)``, where beginning and end
+    It is the first one after which no block's mean lies above ``end + 0.1 (beginning − end)``, where beginning and end
     are the means of the first and the last block: nine tenths of the fall *that was seen* lie before it. A curve
-    that falls ever more slowly, as by a power law, never is level; of it this update comes the later, the longer it
-    was watched. So only curves of equal length are compared.
+    that falls ever more slowly, as by a power law, never levels off; this update then comes the later, the longer the
+    curve is. So only curves of equal length may be compared.
 
     Returns
     -------
     float
-        Updates. NaN with fewer than two blocks, or without a fall.
+        Number of updates. NaN with fewer than two blocks, or without a fall.
+
+    Examples
+    --------
+    >>> plateau_update([3.0] * 50 + [1.0] * 100)
+    50.0
     """
     return float(_plateaus(blocks(losses).mean(axis=1)[None])[0])
 
@@ -83,14 +110,19 @@ def plateau_interval(curves: Sequence[ArrayLike], seed: int) -> tuple[float, flo
     Parameters
     ----------
     curves : sequence of array_like
-        One for each training, of the same number of updates.
+        The loss curve of each training, all of the same number of updates.
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Returns
     -------
     low, high : float
-        Updates; NaN where a resample has no plateau.
+        Numbers of updates; NaN where a resample has no plateau.
+
+    Examples
+    --------
+    >>> plateau_interval([[3.0] * 50 + [1.0] * 100] * 2, seed=0)
+    (50.0, 50.0)
     """
     rng = np.random.default_rng(seed)
     resampled = np.stack([_resampled_plateaus(blocks(curve), rng) for curve in curves])
@@ -100,7 +132,7 @@ def plateau_interval(curves: Sequence[ArrayLike], seed: int) -> tuple[float, flo
 
 
 def _resampled_plateaus(of_blocks: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Of one curve, `N_RESAMPLES` times."""
+    """Resampled plateaus of one curve, given by its blocks (n_blocks, n_updates); shape (N_RESAMPLES,)."""
     means = np.empty((N_RESAMPLES, len(of_blocks)))
     for n, updates in enumerate(of_blocks):
         means[:, n] = rng.choice(updates, size=(N_RESAMPLES, len(updates))).mean(axis=1)
@@ -108,7 +140,7 @@ def _resampled_plateaus(of_blocks: FloatArray, rng: np.random.Generator) -> Floa
 
 
 def _plateaus(block_means: FloatArray) -> FloatArray:
-    """Of curves given by the means of their blocks, shape (n_curves, n_blocks)."""
+    """Plateaus of curves, shape (n_curves,), given by the means of their blocks, (n_curves, n_blocks)."""
     n_curves, n_blocks = block_means.shape
     if n_blocks < 2:
         return np.full(n_curves, np.nan)

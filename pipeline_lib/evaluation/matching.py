@@ -1,13 +1,13 @@
-"""Passages of some pieces that occur in others, too: the same notes, or the same notes in another key.
+"""Matching: passages of pieces that occur in a corpus too, with the same notes or in another key.
 
-What a passage is, and which are the same, is defined in `pipeline_lib.evaluation.top_lines`.
+What a passage is, and when two are the same, is defined in `pipeline_lib.evaluation.top_lines`.
 
 All passages of n notes that are sought share their first n − 1 notes with passages of the level before: they are the
 nodes of a trie of depth n. Every note of the corpus walks down from the root, all at once and level by level, and is
-left behind where the trie ends; a branch that no note of the corpus has reached is cut. So each level costs what is
-left of both sides, which soon is little, nothing has to be kept between levels or runs, and as a node stands for its
-notes and not for a hash of them, what is found is there. A suffix automaton (Blumer et al. 1985) finds the same, a
-note at a time.
+left behind where the trie ends; a branch that no note of the corpus has reached is cut. So each level costs as much as
+is left of both sides, which soon is little, and nothing has to be kept between levels or runs. As a node stands for
+its notes and not for a hash of them, there are no false matches. A suffix automaton (Blumer et al. 1985) finds the
+same, a note at a time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline_lib.evaluation.top_lines import Likeness, Lines
 from pipeline_lib.notes.grid import IntArray
 
 _BLOCK = 1 << 18
-"""Notes of the corpus that are looked up at once, so that they stay in the processor's cache."""
+"""Number of notes of the corpus that are looked up at once, so that they stay in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +32,14 @@ class SharedPassages:
     Parameters
     ----------
     n_notes : int
-        Their length.
+        Length of the passages.
     at, node : int64 arrays, shape (n,)
-        Notes of the lines, ascending, at which such passages begin, and which passage: equal ones have equal numbers.
+        Notes of the lines at which shared passages begin, ascending, and the number of the passage that begins there:
+        equal passages have equal numbers.
     corpus_at, corpus_node : int64 arrays, shape (m,)
-        The same for the corpus.
+        Notes of the corpus at which these passages begin, ascending, and their numbers.
     first_at : int64 array
-        For each passage, where it begins first in the corpus.
+        For each number of a passage, the note of the corpus at which the passage first begins.
     """
 
     n_notes: int
@@ -50,16 +51,31 @@ class SharedPassages:
 
 
 def shared_passages(lines: Lines, corpus: Lines, likeness: Likeness) -> Iterator[SharedPassages]:
-    """What lines share with a corpus: passages of one note, of two, and so on as long as there are any.
+    """Find the passages that lines share with a corpus: those of one note, of two, and so on as long as there are any.
 
     Parameters
     ----------
     lines, corpus : Lines
     likeness : Likeness
+        When two passages are the same.
 
     Yields
     ------
     SharedPassages
+        The shared passages of one length, from one note on.
+
+    Examples
+    --------
+    The quarter notes G4 A4 B4 C4, of which the first three are C4 D4 E4 in another key:
+
+    >>> from pipeline_lib.evaluation.top_lines import join_lines
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> beat, quarter = np.arange(4), np.ones(4, int)
+    >>> made = join_lines({"made": GridNotes(beat, quarter, np.array([67, 69, 71, 60]), 1)})
+    >>> real = join_lines({"real": GridNotes(beat, quarter, np.array([60, 62, 64, 65]), 1)})
+    >>> found = shared_passages(made, real, Likeness.TRANSPOSED)
+    >>> [(shared.n_notes, shared.at.tolist()) for shared in found]
+    [(1, [0, 1, 2, 3]), (2, [0, 1]), (3, [0])]
     """
     spelled, spelled_corpus = lines.spelled(likeness), corpus.spelled(likeness)
     alphabet = np.unique(np.concatenate(spelled))
@@ -90,7 +106,7 @@ def shared_passages(lines: Lines, corpus: Lines, likeness: Likeness) -> Iterator
 
 
 def _ranks(values: IntArray, known: IntArray) -> IntArray:
-    """Place of each value among the known ones, which are sorted, counted from 1; 0 if it is not there."""
+    """Place of each value among the known ones, which are sorted, counted from 1; 0 for a value that is not known."""
     ranks = np.zeros(len(values), np.int64)
     if len(known):
         for start in range(0, len(values), _BLOCK):
@@ -103,7 +119,7 @@ def _ranks(values: IntArray, known: IntArray) -> IntArray:
 def _extended(
     at: IntArray, node: IntArray, following: IntArray, n_notes: int, n_symbols: int
 ) -> tuple[IntArray, IntArray]:
-    """The passages that go on for another note, and a number for each: of its node and that note."""
+    """Extend passages by a note: where those that go on begin, and a number for each, from its node and that note."""
     inside = at + n_notes < len(following)
     at, node = at[inside], node[inside]
     symbol = following[at + n_notes]
@@ -113,22 +129,23 @@ def _extended(
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """The longest passage of each piece that a corpus has, too; of several as long the first of the piece.
+    """Longest passage of each piece that occurs in a corpus too; the piece's first of several as long.
 
     All are int64 arrays of shape (n_pieces,).
 
     Parameters
     ----------
     n_notes
-        Its length; 0 for none, and then the rest means nothing.
+        Length of the passage; 0 where there is none, and then the other arrays mean nothing.
     start
-        Which note of the piece it begins with, from 0.
+        Number, from 0, of the note at which the passage begins in the piece.
     source
-        Which piece of the corpus has it; the first of several, or of those that are the same piece throughout.
+        Number of the piece of the corpus that has it: the first of several, or of those that are the same piece
+        throughout.
     source_start
-        Which note it begins with there.
+        Number, from 0, of the note at which the passage begins there.
     semitones
-        How much higher the piece plays it.
+        How many semitones higher the piece plays it.
     """
 
     n_notes: IntArray
@@ -145,10 +162,24 @@ def longest_matches(lines: Lines, corpus: Lines, likeness: Likeness) -> Matches:
     ----------
     lines, corpus : Lines
     likeness : Likeness
+        When two passages are the same.
 
     Returns
     -------
     Matches
+
+    Examples
+    --------
+    The quarter notes G4 A4 B4 C4, of which the first three are C4 D4 E4 in another key:
+
+    >>> from pipeline_lib.evaluation.top_lines import join_lines
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> beat, quarter = np.arange(4), np.ones(4, int)
+    >>> made = join_lines({"made": GridNotes(beat, quarter, np.array([67, 69, 71, 60]), 1)})
+    >>> real = join_lines({"real": GridNotes(beat, quarter, np.array([60, 62, 64, 65]), 1)})
+    >>> matches = longest_matches(made, real, Likeness.TRANSPOSED)
+    >>> matches.n_notes, matches.start, matches.semitones
+    (array([3]), array([0]), array([7]))
     """
     n_notes, start, corpus_at = np.zeros((3, len(lines.names)), np.int64)
     # Level by level, a copy of a long piece would take as many levels as it has notes.
@@ -173,7 +204,7 @@ def longest_matches(lines: Lines, corpus: Lines, likeness: Likeness) -> Matches:
 
 
 def _whole_copies(lines: Lines, corpus: Lines, likeness: Likeness) -> IntArray:
-    """The first piece of the corpus that each piece is the same as from beginning to end; −1 for none."""
+    """Number of the first piece of the corpus that each piece equals from beginning to end; −1 for none."""
     known: dict[bytes, int] = {}
     for number, text in enumerate(_texts(corpus, likeness)):
         known.setdefault(text, number)
@@ -181,7 +212,7 @@ def _whole_copies(lines: Lines, corpus: Lines, likeness: Likeness) -> IntArray:
 
 
 def _texts(lines: Lines, likeness: Likeness) -> Iterator[bytes]:
-    """Each piece as a passage; the same text for the same passage."""
+    """Bytes that spell each piece as one passage: the same for the same passage."""
     first, following = lines.spelled(likeness)
     for start, stop in itertools.pairwise(lines.starts.tolist()):
         yield first[start : start + 1].tobytes() + following[start + 1 : stop].tobytes()

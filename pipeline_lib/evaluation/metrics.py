@@ -1,4 +1,4 @@
-"""The metrics of the report: which there are, and how sets of pieces are measured and compared.
+"""The metrics of the report: a table of all of them, and how sets of pieces are measured and summarised.
 
 No figure stands alone: `summarise` puts an interval, the number of pieces and the value of a corpus of
 human pieces beside each. Metrics that a piece is too short for are NaN and left out of the means.
@@ -21,7 +21,7 @@ from pipeline_lib.notes.grid import GridNotes
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What a piece is held against.
+    """Reference pieces that some metrics compare a piece with, as far as these metrics need them.
 
     Parameters
     ----------
@@ -34,17 +34,19 @@ class Reference:
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure that can be taken of a piece.
+    """A metric: one figure for each piece.
 
     Parameters
     ----------
     name : str
-        Column name in tables; that of the function that defines it, and what it counts where it may count several.
+        Column name in tables: the name of the function that defines it, with a suffix where the function has a setting,
+        such as ``ngram_repetition_4``.
     unit : str
         "bits", "semitones", "pitches", "per_quarter", "index" (0 to 200), "share" (0 to 1), "similarity" (0 to 1)
         or "ratio".
     function : callable
-        Its value for each piece; NaN where one is too short to tell.
+        A function of pieces, configuration and reference that gives the metric of each piece; NaN where a piece is too
+        short to tell.
     """
 
     name: str
@@ -55,7 +57,7 @@ class Metric:
 def _of_notes(
     unit: str, function: Callable[..., FloatArray], counting: str = "", **settings: int
 ) -> Metric:
-    """A metric that needs neither the configuration nor a reference."""
+    """Make a metric that needs neither the configuration nor a reference; `settings` are its function's."""
     name = function.__name__ + counting
     return Metric(name, unit, lambda pieces, _config, _reference: function(pieces, **settings))
 
@@ -105,18 +107,39 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _IN_REPORTING_OR
 
 
 PIECES_PER_BATCH = 128
-"""Measured at once: few enough that their notes stay in the processor's cache."""
+"""Number of pieces measured at once: few enough that their notes stay in the processor's cache."""
 
 
 def build_reference(pieces: Sequence[GridNotes]) -> Reference:
-    """What `measure_set` needs to know of the reference pieces, usually the train split."""
+    """Build the reference for `measure_set` from pieces, usually those of the train split."""
     return Reference(ioi_histogram=rhythm.ioi_histogram(Pieces.of(pieces)))
 
 
 def measure_set(
     pieces: Sequence[GridNotes], config: EvaluateConfig, reference: Reference
 ) -> pd.DataFrame:
-    """All metrics of all pieces: one row per piece, in their order, one float column per metric."""
+    """Measure all metrics of all pieces.
+
+    Parameters
+    ----------
+    pieces : sequence of GridNotes
+    config : EvaluateConfig
+    reference : Reference
+        From `build_reference`.
+
+    Returns
+    -------
+    DataFrame
+        One row per piece, in their order, and one float column per metric, by its name in `METRICS`.
+
+    Examples
+    --------
+    >>> notes = GridNotes(np.arange(4), np.ones(4, int), np.array([60, 62, 64, 60]), 1)
+    >>> measured = measure_set([notes], EvaluateConfig(), build_reference([notes]))
+    >>> measured[["pitch_range", "note_density", "rhythmic_consistency"]]
+       pitch_range  note_density  rhythmic_consistency
+    0          4.0           1.0                   1.0
+    """
     batches = [
         Pieces.of(pieces[start : start + PIECES_PER_BATCH])
         for start in range(0, len(pieces), PIECES_PER_BATCH)
@@ -129,21 +152,31 @@ def measure_set(
 
 
 def summarise(generated: pd.DataFrame, corpus: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Mean of each metric over generated pieces and over a corpus, with 95 % bootstrap intervals.
+    """Summarise each metric: its mean over generated pieces and over a corpus, with 95 % bootstrap intervals.
 
     Parameters
     ----------
     generated, corpus : DataFrame
-        From `measure_set`. NaN are left out, metric by metric.
+        Metrics of each piece, from `measure_set`. NaN are left out, metric by metric.
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Returns
     -------
     DataFrame
         One row per metric, in reporting order: ``metric, unit``, then ``*_mean``, ``*_low``, ``*_high``
-        for generated and corpus, then ``n_generated``, ``n_corpus``, the pieces that each mean is over.
+        for generated and corpus, then ``n_generated``, ``n_corpus``, the numbers of pieces that the means are over.
         The mean is NaN over no pieces, the interval over fewer than two.
+
+    Examples
+    --------
+    >>> notes = GridNotes(np.arange(4), np.ones(4, int), np.array([60, 62, 64, 60]), 1)
+    >>> measured = measure_set([notes], EvaluateConfig(), build_reference([notes]))
+    >>> summary = summarise(measured, measured, seed=0).set_index("metric")
+    >>> summary.loc[["pitch_range"], ["unit", "generated_mean", "n_generated"]]
+                      unit  generated_mean  n_generated
+    metric
+    pitch_range  semitones             4.0            1
     """
     rows = [
         {
@@ -167,6 +200,14 @@ def leap_distribution(pieces: Sequence[GridNotes]) -> pd.DataFrame:
     DataFrame
         ``interval_semitones`` from −12 to 12 and its ``share``; the outermost rows also hold everything
         beyond them. Shares are NaN where no piece has two onsets.
+
+    Examples
+    --------
+    >>> notes = GridNotes(np.arange(4), np.ones(4, int), np.array([60, 62, 64, 60]), 1)
+    >>> leap_distribution([notes]).query("share > 0").round(3)
+        interval_semitones  share
+    8                   -4  0.333
+    14                   2  0.667
     """
     largest = pitch.MAX_INTERVAL_SEMITONES
     return pd.DataFrame(

@@ -1,8 +1,8 @@
-"""Whether music is new: what pieces have in common with those that a model was trained on.
+"""Novelty of music: what pieces have in common with those that a model was trained on.
 
-Real music repeats what others have played, too: no figure here says anything but beside the same figure of held-out
+Real music repeats other music, too: figures here mean something only when compared with the same figures of held-out
 pieces, in stretches of the same length. A piece is flagged when it shares more with the training pieces than 19 in 20
-held-out pieces do, by its longest match or by its copy rate (`CopyBaseline`). Since either will do, up to one in ten
+held-out pieces do, by its longest match or by its copy rate (`CopyBaseline`). Since either suffices, up to one in ten
 held-out pieces is flagged, and their share is to be reported beside that of the samples.
 
 Conventions
@@ -38,10 +38,11 @@ from pipeline_lib.evaluation.top_lines import Likeness, Lines
 from pipeline_lib.notes.grid import IntArray
 
 NGRAM_LENGTHS = range(3, 17)
-"""Of the copy rates."""
-JUDGED_NGRAM = 8
-"""The copy rate that decides what is flagged, and which training piece is nearest."""
+"""Lengths of the n-grams that copy rates are measured for, in notes."""
+FLAGGED_NGRAM = 8
+"""Length of the n-grams whose copy rate decides what is flagged, and which training piece is nearest."""
 BASELINE_QUANTILE = 0.95
+"""Quantile of the held-out pieces above which a piece is flagged."""
 
 _MATCH_FIELDS = {
     "notes": pa.int32(),
@@ -68,27 +69,28 @@ NOVELTY_SCHEMA = pa.schema(
     ],
     metadata={"schema": "novelty/1"},
 )
-"""One row per piece. ``*_notes`` is the longest match with a training piece, ``*_start`` its first note in the piece,
-``*_source`` the training piece and ``*_source_start`` its first note there (notes of the top line, from 0; null where
-nothing matches); ``transposed_semitones`` is how much higher the piece plays it. ``copy_rate`` is that of 8-grams;
-``nearest_share`` the share of them that ``nearest_source`` holds."""
+"""Columns of novelty: one row per piece. ``*_notes`` is the length of the longest match with a training piece,
+``*_start`` its first note in the piece, ``*_source`` the training piece and ``*_source_start`` its first note there
+(notes of the top line, from 0; null where nothing matches); ``transposed_semitones`` is how many semitones higher the
+piece plays it. ``copy_rate`` is that of 8-grams; ``nearest_share`` is the share of them in ``nearest_source``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Novelty:
-    """What each of some pieces has in common with the training pieces.
+    """Figures of what each of some pieces has in common with the training pieces.
 
     Parameters
     ----------
     lines, train : Lines
+        Top lines of the pieces, and of the training pieces.
     exact, transposed : Matches
-        The longest.
+        Longest match of each piece with a training piece, exact and in any key.
     copy_rates : float64 array, shape (n_pieces, 14)
-        For each of `NGRAM_LENGTHS`. NaN for pieces with n notes or fewer.
+        Copy rate of each piece for each of `NGRAM_LENGTHS`. NaN for pieces with n notes or fewer.
     nearest : int64 array, shape (n_pieces,)
-        The nearest training piece; −1 for none.
+        Number of the nearest training piece; −1 for none.
     nearest_share : float64 array, shape (n_pieces,)
-        Share of the piece's 8-grams that are in it. NaN with eight notes or fewer.
+        Share of the piece's 8-grams that the nearest training piece holds. NaN with eight notes or fewer.
     """
 
     lines: Lines
@@ -100,9 +102,9 @@ class Novelty:
     nearest_share: FloatArray
 
     @property
-    def judged_rate(self) -> FloatArray:
-        """Copy rate of 8-grams, shape (n_pieces,)."""
-        rate: FloatArray = self.copy_rates[:, NGRAM_LENGTHS.index(JUDGED_NGRAM)]
+    def copy_rate(self) -> FloatArray:
+        """Copy rate of 8-grams, which decides what is flagged, shape (n_pieces,)."""
+        rate: FloatArray = self.copy_rates[:, NGRAM_LENGTHS.index(FLAGGED_NGRAM)]
         return rate
 
 
@@ -112,16 +114,31 @@ def measure_novelty(lines: Lines, train: Lines) -> Novelty:
     Parameters
     ----------
     lines : Lines
-        What was added to prompts, and held-out pieces.
+        Top lines of the pieces: of samples without their prompts, and of held-out pieces.
     train : Lines
-        Whole training pieces, each in its own key.
+        Top lines of whole training pieces, each in its own key.
+
+    Examples
+    --------
+    The quarter notes G4 A4 B4 C5, which are a training piece in another key:
+
+    >>> from pipeline_lib.evaluation.top_lines import join_lines
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> beat, quarter = np.arange(4), np.ones(4, int)
+    >>> made = join_lines({"made": GridNotes(beat, quarter, np.array([67, 69, 71, 72]), 1)})
+    >>> real = join_lines({"real": GridNotes(beat, quarter, np.array([60, 62, 64, 65]), 1)})
+    >>> novelty = measure_novelty(made, real)
+    >>> novelty.transposed.n_notes, novelty.transposed.semitones
+    (array([4]), array([7]))
+    >>> novelty.copy_rates[:, NGRAM_LENGTHS.index(3)]  # its only 3-gram is copied
+    array([1.])
     """
     transposed = longest_matches(lines, train, Likeness.TRANSPOSED)
     n_copied = np.zeros((len(lines.names), len(NGRAM_LENGTHS)), np.int64)
     nearest = np.where(transposed.n_notes > 0, transposed.source, -1)
     n_in_nearest = np.zeros(len(lines.names), np.int64)
     for shared in shared_passages(lines, train, Likeness.PAIRS):
-        if shared.n_notes == JUDGED_NGRAM:
+        if shared.n_notes == FLAGGED_NGRAM:
             for piece, counts in _counts_by_source(shared, lines, train):
                 nearest[piece], n_in_nearest[piece] = counts.argmax(), counts.max()
         if shared.n_notes in NGRAM_LENGTHS:
@@ -137,16 +154,16 @@ def measure_novelty(lines: Lines, train: Lines) -> Novelty:
         transposed,
         _shares(n_copied, lines.lengths[:, np.newaxis] - np.array(NGRAM_LENGTHS)),
         nearest,
-        _shares(n_in_nearest, lines.lengths - JUDGED_NGRAM),
+        _shares(n_in_nearest, lines.lengths - FLAGGED_NGRAM),
     )
 
 
 def _counts_by_source(
     shared: SharedPassages, lines: Lines, train: Lines
 ) -> Iterator[tuple[int, IntArray]]:
-    """For each piece that shares passages: how many of them each training piece has."""
+    """Yield each piece that shares passages, by its number, and how many of them each training piece holds."""
     n_sources = len(train.names)
-    # In which training pieces each passage is, once each.
+    # Each passage with each training piece that holds it, once.
     found = np.unique(shared.corpus_node * n_sources + train.piece[shared.corpus_at])
     node, source = np.divmod(found, n_sources)
     sources_of = np.split(source, np.searchsorted(node, np.arange(1, len(shared.first_at))))
@@ -156,21 +173,21 @@ def _counts_by_source(
 
 
 def _shares(counts: IntArray, totals: IntArray) -> FloatArray:
-    """NaN where there is nothing to have a share of."""
+    """Shares ``counts / totals``; NaN where a total is not above 0."""
     shares = np.full(counts.shape, np.nan)
     return np.divide(counts, totals, out=shares, where=totals > 0)
 
 
 @dataclass(frozen=True)
 class CopyBaseline:
-    """What 19 in 20 held-out pieces do not exceed.
+    """Baseline of copying: figures that 19 in 20 held-out pieces do not exceed.
 
     Parameters
     ----------
     match_notes : float
-        Longest match in any key.
+        Length of the longest match in any key, in notes.
     copy_rate : float
-        Of 8-grams.
+        Copy rate of 8-grams.
     """
 
     match_notes: float
@@ -179,15 +196,22 @@ class CopyBaseline:
     def is_exceeded(self, novelty: Novelty) -> NDArray[np.bool_]:
         """Whether each piece has a longer match or a higher copy rate, shape (n_pieces,)."""
         return (novelty.transposed.n_notes > self.match_notes) | (
-            novelty.judged_rate > self.copy_rate
+            novelty.copy_rate > self.copy_rate
         )
 
 
 def copy_baseline(novelty: Novelty, is_held_out: NDArray[np.bool_]) -> CopyBaseline:
-    """What is usual among those pieces that are held out; NaN, which nothing exceeds, if none is."""
+    """Measure the baseline of copying on the held-out pieces; NaN, which nothing exceeds, if there is none.
+
+    Parameters
+    ----------
+    novelty : Novelty
+        Figures of held-out and other pieces.
+    is_held_out : bool array, shape (n_pieces,)
+    """
     return CopyBaseline(
         _quantile(novelty.transposed.n_notes[is_held_out]),
-        _quantile(novelty.judged_rate[is_held_out]),
+        _quantile(novelty.copy_rate[is_held_out]),
     )
 
 
@@ -201,7 +225,7 @@ def _quantile(values: NDArray[Any]) -> float:
 
 
 def novelty_table(novelty: Novelty, labels: pd.DataFrame, baseline: CopyBaseline) -> pa.Table:
-    """One row per piece, with `NOVELTY_SCHEMA`.
+    """Tabulate the novelty of pieces, one row per piece, with `NOVELTY_SCHEMA`.
 
     Parameters
     ----------
@@ -209,6 +233,7 @@ def novelty_table(novelty: Novelty, labels: pd.DataFrame, baseline: CopyBaseline
     labels : DataFrame
         The ``set`` and ``temperature`` (NaN for none) of each piece.
     baseline : CopyBaseline
+        Figures above which a piece is flagged.
     """
     train = novelty.train
     columns = {
@@ -221,7 +246,7 @@ def novelty_table(novelty: Novelty, labels: pd.DataFrame, baseline: CopyBaseline
         "transposed_semitones": pa.array(
             novelty.transposed.semitones, mask=novelty.transposed.n_notes == 0
         ),
-        "copy_rate": novelty.judged_rate,
+        "copy_rate": novelty.copy_rate,
         "nearest_source": _names(train, novelty.nearest, novelty.nearest < 0),
         "nearest_share": novelty.nearest_share,
         "is_flagged": baseline.is_exceeded(novelty),
@@ -248,19 +273,20 @@ def _names(train: Lines, source: IntArray, is_none: NDArray[np.bool_]) -> pa.Arr
 
 
 def copy_rates_by_set(novelty: Novelty, labels: pd.DataFrame) -> pd.DataFrame:
-    """Mean copy rate of each set of pieces, for each length of n-grams.
+    """Average the copy rates of each set of pieces, for each length of n-grams.
 
     Parameters
     ----------
     novelty : Novelty
     labels : DataFrame
-        As for `novelty_table`.
+        The ``set`` and ``temperature`` (NaN for none) of each piece.
 
     Returns
     -------
     DataFrame
-        ``set, temperature, n``; ``share``, the mean over the pieces, with its 95 % bootstrap interval ``low, high``;
-        ``n_pieces`` that it is over: those of more than n notes. NaN where no piece is long enough.
+        One row per set, temperature and n: ``set, temperature, n``; ``share``, the mean copy rate over the pieces, with
+        its 95 % bootstrap interval ``low, high``; ``n_pieces``, the number of pieces of more than n notes, which it is
+        over. NaN where no piece is long enough.
     """
     rows = []
     for (name, temperature), pieces in labels.groupby(

@@ -1,4 +1,4 @@
-"""Many pieces as columns: what metrics are computed from.
+"""Many pieces as columns of notes, from which metrics are computed.
 
 Most pieces are short, so that calling NumPy costs more than counting their notes. Metrics therefore take a set of
 pieces at once and give one figure for each; a set of one is measured by the same code.
@@ -21,7 +21,7 @@ from pipeline_lib.notes.grid import GridNotes, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
-    """One sequence of values for each piece, one piece after the other.
+    """Sequences of values, one for each piece, laid one after the other.
 
     Parameters
     ----------
@@ -29,7 +29,15 @@ class Sequences:
     piece : int64 array, shape (n_values,)
         Number of the piece that each value belongs to, ascending.
     n_pieces : int
-        Some may have no value.
+        Number of pieces, some of which may have no value.
+
+    Examples
+    --------
+    >>> two = Sequences(np.array([1, 3, 7, 8, 9]), piece=np.array([0, 0, 1, 1, 1]), n_pieces=2)
+    >>> two.mean()
+    array([2., 8.])
+    >>> two.differences().by_piece()
+    [array([2]), array([1, 1])]
     """
 
     values: NDArray[Any]
@@ -38,66 +46,66 @@ class Sequences:
 
     @cached_property
     def bounds(self) -> IntArray:
-        """Where each piece's values begin, and where the last one's end; shape (n_pieces + 1,)."""
+        """Places where the pieces' values begin, and where the last piece's end; shape (n_pieces + 1,)."""
         return np.searchsorted(self.piece, np.arange(self.n_pieces + 1))
 
     @property
     def lengths(self) -> IntArray:
-        """Values of each piece, shape (n_pieces,)."""
+        """Number of values of each piece, shape (n_pieces,)."""
         return np.diff(self.bounds)
 
     def at(self, rows: Any) -> Sequences:
-        """Some of the values, in their order."""
+        """The values at some rows, given as anything that indexes an array and keeps the order."""
         return Sequences(self.values[rows], self.piece[rows], self.n_pieces)
 
     def holding(self, values: NDArray[Any]) -> Sequences:
-        """Other values in the same places."""
+        """Other values, shape (n_values, ...), in the same places as these."""
         return Sequences(values, self.piece, self.n_pieces)
 
     def neighbours(self) -> tuple[Sequences, Sequences]:
-        """Every value that another one of its piece follows, and that next one."""
+        """All pairs of neighbours in a piece: the earlier values, and the later values."""
         same = self.piece[1:] == self.piece[:-1]
         return self.at(slice(None, -1)).at(same), self.at(slice(1, None)).at(same)
 
     def differences(self) -> Sequences:
-        """Later minus earlier, for all neighbours."""
+        """Differences of neighbours, later minus earlier."""
         earlier, later = self.neighbours()
         return later.holding(later.values - earlier.values)
 
     def is_new(self) -> NDArray[np.bool_]:
-        """Which values are others than the ones before them, shape (n_values,); the first of a piece is."""
+        """Whether each value differs from the one before it, shape (n_values,); true of the first of a piece."""
         is_new = np.ones(len(self.values), np.bool_)
         is_new[1:] = self.values[1:] != self.values[:-1]
         is_new[self.bounds[:-1][self.lengths > 0]] = True
         return is_new
 
     def runs(self) -> tuple[Sequences, IntArray]:
-        """Each run of equal values once, and for each value its run's place."""
+        """Runs of equal values: each run's value once, and for each value the number of its run, (n_values,)."""
         first = np.flatnonzero(self.is_new())
         run = np.repeat(np.arange(len(first)), np.diff(first, append=len(self.values)))
         return self.at(first), run
 
     def by_piece(self) -> list[NDArray[Any]]:
-        """The values of each piece."""
+        """The values as a list with an array for each piece."""
         return [self.values[start:stop] for start, stop in pairwise(self.bounds.tolist())]
 
     def sum(self) -> FloatArray:
-        """Sum of each piece's values; 0 where it has none."""
+        """Sum of each piece's values, shape (n_pieces,); 0 where it has none."""
         return np.bincount(self.piece, self.values, self.n_pieces).astype(np.float64)
 
     def mean(self) -> FloatArray:
-        """Mean of each piece's values; NaN where it has none."""
+        """Mean of each piece's values, shape (n_pieces,); NaN where it has none."""
         return ratio(self.sum(), self.lengths)
 
     def reduced(self, function: np.ufunc) -> FloatArray:
-        """Each piece's values put together, such as by `numpy.maximum`; NaN where it has none."""
+        """Each piece's values reduced to one, such as by `numpy.maximum`; shape (n_pieces, ...), NaN without values."""
         result = np.full((self.n_pieces, *self.values.shape[1:]), np.nan)
         has_values = self.lengths > 0
         result[has_values] = function.reduceat(self.values, self.bounds[:-1][has_values])
         return result
 
     def entropy_bits(self) -> FloatArray:
-        """Entropy of how often each piece has each of its values; NaN where it has none."""
+        """Entropy of the values of each piece, by their counts, in bits; shape (n_pieces,), NaN where it has none."""
         kinds, kind = np.unique(self.values, return_inverse=True)
         keys, counts = np.unique(self.piece * len(kinds) + kind, return_counts=True)
         piece = keys // max(len(kinds), 1)
@@ -106,9 +114,20 @@ class Sequences:
         return np.where(self.lengths > 0, entropy, np.nan)
 
     def find(self, wanted: Sequences) -> IntArray:
-        """Where a piece has the values that are wanted of it; −1 where it has not.
+        """Find values in their pieces.
 
-        Its own must be whole numbers, not negative, and ascend; so must none of those that are wanted.
+        The values searched must be whole numbers, not negative, and ascend within each piece; those that are wanted
+        need be none of this.
+
+        Parameters
+        ----------
+        wanted : Sequences
+            The values to find, each in the piece of its number.
+
+        Returns
+        -------
+        int64 array, shape (n_wanted,)
+            The place of each wanted value; −1 where its piece does not have it.
         """
         if not len(self.values):
             return np.full(len(wanted.values), -1)
@@ -120,13 +139,24 @@ class Sequences:
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """The notes of some pieces, numbered from 0; made by `Pieces.of`.
+    """The notes of several pieces, which are numbered from 0; made by `Pieces.of`.
 
     Parameters
     ----------
     onset_step, duration_step, pitch, piece : int64 arrays, shape (n_notes,)
-        As in `GridNotes`, sorted by piece, onset, pitch.
+        Onset and duration in grid steps and pitch of each note, as in `GridNotes`, and the number of its piece; sorted
+        by piece, onset, pitch.
     steps_per_quarter, steps_per_bar : int64 arrays, shape (n_pieces,)
+        Number of grid steps in a quarter note and in a bar of each piece.
+
+    Examples
+    --------
+    >>> notes = GridNotes(np.arange(4), np.ones(4, int), np.array([60, 62, 64, 60]), 1, "2/4")
+    >>> pieces = Pieces.of([notes, notes])
+    >>> pieces.piece
+    array([0, 0, 0, 0, 1, 1, 1, 1])
+    >>> pieces.n_bars
+    array([2, 2])
     """
 
     onset_step: IntArray
@@ -138,7 +168,7 @@ class Pieces:
 
     @classmethod
     def of(cls, pieces: Sequence[GridNotes]) -> Pieces:
-        """Put pieces together, on whatever grids they are."""
+        """Put pieces together; each may have a grid of its own."""
         nothing = np.empty(0, np.int64)
         onset_step, duration_step, pitch = (
             np.concatenate([nothing, *(getattr(notes, column) for notes in pieces)])
@@ -157,23 +187,23 @@ class Pieces:
         return len(self.steps_per_quarter)
 
     def sequences(self, values: NDArray[Any]) -> Sequences:
-        """Values of the notes, one for each."""
+        """Sequences of values of the notes, one value for each note."""
         return Sequences(values, self.piece, len(self))
 
     @cached_property
     def offset_step(self) -> IntArray:
-        """Where each note ends, shape (n_notes,)."""
+        """Grid step at which each note ends, shape (n_notes,)."""
         return self.onset_step + self.duration_step
 
     @cached_property
     def end_step(self) -> IntArray:
-        """Where each piece's last note ends, 0 without notes; shape (n_pieces,)."""
+        """Grid step at which each piece's last note ends, 0 without notes; shape (n_pieces,)."""
         last = self.sequences(self.offset_step)
         return np.where(last.lengths > 0, last.reduced(np.maximum), 0).astype(np.int64)
 
     @cached_property
     def n_bars(self) -> IntArray:
-        """Bars from step 0 to the end of the last note, shape (n_pieces,)."""
+        """Number of bars of each piece from step 0 to the end of its last note, shape (n_pieces,)."""
         return -(-self.end_step // self.steps_per_bar)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What the notes of pieces say about time.
+"""Metrics of rhythm: how dense and how varied the notes of pieces are in time, and how alike their bars.
 
 Conventions
 -----------
@@ -8,6 +8,8 @@ Conventions
 - A beat is a quarter note whatever the time signature says, as in MusPy; a bar is a bar of the time
   signature. Both are counted from step 0 to the end of the last note.
 - NaN where a piece has too few notes to tell; each function says when. Percussion is no note of a piece.
+- Examples measure a 2/4 piece of two eighths, a quarter and a half note, on a grid of two steps to a quarter, unless
+  they say otherwise.
 
 Deviations from MusPy 0.5.0, on purpose: `groove_consistency` works on sixteenths (at a fine resolution
 nearly all positions of two bars are empty in both, and it tends to 1) and adds no empty bar to a piece
@@ -30,8 +32,9 @@ from pipeline_lib.evaluation.statistics import (
 from pipeline_lib.notes.grid import IntArray
 
 GROOVE_STEPS_PER_BEAT = 4
+"""Number of positions per beat that `groove_consistency` compares: sixteenths."""
 GROOVE_POSITIONS_PER_BAR = 64
-"""Of `grooving_similarity`, as in its paper."""
+"""Number of positions per bar that `grooving_similarity` compares, as in its paper."""
 
 
 def inter_onset_intervals(pieces: Pieces) -> Sequences:
@@ -41,6 +44,14 @@ def inter_onset_intervals(pieces: Pieces) -> Sequences:
     -------
     Sequences
         Quarter notes, all positive; n_onsets − 1 of each piece, none with fewer than two onsets.
+
+    Examples
+    --------
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> onsets, durations = np.array([0, 1, 2, 4]), np.array([1, 1, 2, 4])
+    >>> notes = GridNotes(onsets, durations, np.array([60, 62, 64, 60]), 2, "2/4")
+    >>> inter_onset_intervals(Pieces.of([notes])).values
+    array([0.5, 0.5, 1. ])
     """
     line = pieces.top_line  # has one note for each onset
     between_step = line.sequences(line.onset_step).differences()
@@ -56,6 +67,14 @@ def ioi_histogram(pieces: Pieces) -> pd.Series[float]:
     -------
     Series, index ``ioi_quarter``, name ``share``
         Sorted by IOI, summing to 1. Empty where no piece has two onsets.
+
+    Examples
+    --------
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> onsets, durations = np.array([0, 1, 2, 4]), np.array([1, 1, 2, 4])
+    >>> notes = GridNotes(onsets, durations, np.array([60, 62, 64, 60]), 2, "2/4")
+    >>> ioi_histogram(Pieces.of([notes])).round(3).to_dict()
+    {0.5: 0.667, 1.0: 0.333}
     """
     ioi_quarter = inter_onset_intervals(pieces).values
     kinds, counts = np.unique(ioi_quarter, return_counts=True)
@@ -64,7 +83,7 @@ def ioi_histogram(pieces: Pieces) -> pd.Series[float]:
 
 
 def note_density(pieces: Pieces) -> FloatArray:
-    """Notes in a quarter note, ``notes / quarters``, from step 0 to the end of the last note.
+    """Number of notes per quarter note, ``notes / quarters``, from step 0 to the end of the last note.
 
     The notes of a chord count each; jSymbolic's Note Density (McKay 2010) is the same in seconds.
 
@@ -72,6 +91,14 @@ def note_density(pieces: Pieces) -> FloatArray:
     -------
     float64 array, shape (n_pieces,)
         Notes per quarter. NaN without notes.
+
+    Examples
+    --------
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> onsets, durations = np.array([0, 1, 2, 4]), np.array([1, 1, 2, 4])
+    >>> notes = GridNotes(onsets, durations, np.array([60, 62, 64, 60]), 2, "2/4")
+    >>> note_density(Pieces.of([notes]))  # four notes in four quarters
+    array([1.])
     """
     return ratio(pieces.sequences(pieces.pitch).lengths * pieces.steps_per_quarter, pieces.end_step)
 
@@ -83,21 +110,37 @@ def ioi_entropy(pieces: Pieces) -> FloatArray:
     -------
     float64 array, shape (n_pieces,)
         Bits, 0 where all onsets are equally spaced. NaN with fewer than two onsets.
+
+    Examples
+    --------
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> onsets, durations = np.array([0, 1, 2, 4]), np.array([1, 1, 2, 4])
+    >>> notes = GridNotes(onsets, durations, np.array([60, 62, 64, 60]), 2, "2/4")
+    >>> ioi_entropy(Pieces.of([notes])).round(3)  # of 0.5, 0.5 and 1
+    array([0.918])
     """
     return inter_onset_intervals(pieces).entropy_bits()
 
 
 def ioi_variability(pieces: Pieces) -> FloatArray:
-    """How much neighbouring inter-onset intervals differ: the nPVI of Grabe & Low (2002).
+    """Variability of neighbouring inter-onset intervals: the nPVI of Grabe & Low (2002).
 
     ``100 · mean over neighbours of |a − b| / ((a + b) / 2)``, used for music since Patel & Daniele (2003). Unlike
-    `ioi_entropy` it hears their order: long and short in turn vary more than all the long, then all the short.
+    `ioi_entropy` it depends on their order: long and short in turn vary more than all the long, then all the short.
 
     Returns
     -------
     float64 array, shape (n_pieces,)
         An index, 0 (even) to 200; 67 where every IOI is twice or half the one before. NaN with fewer than three
         onsets.
+
+    Examples
+    --------
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> onsets, durations = np.array([0, 1, 2, 4]), np.array([1, 1, 2, 4])
+    >>> notes = GridNotes(onsets, durations, np.array([60, 62, 64, 60]), 2, "2/4")
+    >>> ioi_variability(Pieces.of([notes])).round(1)  # 100 times the mean of 0 and 0.5 / 0.75
+    array([33.3])
     """
     earlier, later = inter_onset_intervals(pieces).neighbours()
     a, b = earlier.values, later.values
@@ -105,7 +148,7 @@ def ioi_variability(pieces: Pieces) -> FloatArray:
 
 
 def rhythmic_consistency(pieces: Pieces, reference: pd.Series[float]) -> FloatArray:
-    """Likeness of a piece's rhythm to a reference set's, ``1 − JSD(piece, reference)``.
+    """Similarity of a piece's rhythm to that of a reference set, ``1 − JSD(piece, reference)``.
 
     JSD is the base-2 Jensen-Shannon divergence between IOI histograms.
 
@@ -119,6 +162,15 @@ def rhythmic_consistency(pieces: Pieces, reference: pd.Series[float]) -> FloatAr
     -------
     float64 array, shape (n_pieces,)
         0 (no IOI in common) to 1 (the same histogram). NaN where either has no IOI.
+
+    Examples
+    --------
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> onsets, durations = np.array([0, 1, 2, 4]), np.array([1, 1, 2, 4])
+    >>> notes = GridNotes(onsets, durations, np.array([60, 62, 64, 60]), 2, "2/4")
+    >>> pieces = Pieces.of([notes])
+    >>> rhythmic_consistency(pieces, ioi_histogram(pieces))
+    array([1.])
     """
     ioi = inter_onset_intervals(pieces)
     kinds = np.union1d(ioi.values, reference.index.to_numpy(np.float64))
@@ -128,7 +180,7 @@ def rhythmic_consistency(pieces: Pieces, reference: pd.Series[float]) -> FloatAr
 
 
 def groove_consistency(pieces: Pieces) -> FloatArray:
-    """How alike the onset patterns of neighbouring bars are.
+    """Similarity of the onset patterns of neighbouring bars.
 
     ``1 − mean over adjacent bars of (positions that differ / positions per bar)``, where a position is a
     sixteenth and holds an onset or not: the normalised Hamming distance of Wu & Yang (2020), on adjacent
@@ -141,6 +193,14 @@ def groove_consistency(pieces: Pieces) -> FloatArray:
     -------
     float64 array, shape (n_pieces,)
         A share. NaN with fewer than two bars.
+
+    Examples
+    --------
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> onsets, durations = np.array([0, 1, 2, 4]), np.array([1, 1, 2, 4])
+    >>> notes = GridNotes(onsets, durations, np.array([60, 62, 64, 60]), 2, "2/4")
+    >>> groove_consistency(Pieces.of([notes]))  # bars of eight sixteenths differ at two
+    array([0.75])
     """
     sixteenths = pieces.steps_per_bar * GROOVE_STEPS_PER_BEAT / pieces.steps_per_quarter
     n_positions = np.rint(sixteenths).astype(np.int64).clip(min=1)
@@ -156,7 +216,7 @@ def groove_consistency(pieces: Pieces) -> FloatArray:
 
 
 def grooving_similarity(pieces: Pieces) -> FloatArray:
-    """How alike the onset patterns of all bars are: the grooving pattern similarity (GS) of Wu & Yang (2020).
+    """Similarity of the onset patterns of all bars: the grooving pattern similarity (GS) of Wu & Yang (2020).
 
     ``1 − mean over all pairs of bars of (positions that differ / 64)``: a bar has 64 positions, whatever its time
     signature, that hold an onset or not. Onsets go to positions as in `groove_consistency`. MusDr, the paper's
@@ -168,6 +228,14 @@ def grooving_similarity(pieces: Pieces) -> FloatArray:
     -------
     float64 array, shape (n_pieces,)
         A share. NaN with fewer than two bars.
+
+    Examples
+    --------
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> onsets, durations = np.array([0, 1, 2, 4]), np.array([1, 1, 2, 4])
+    >>> notes = GridNotes(onsets, durations, np.array([60, 62, 64, 60]), 2, "2/4")
+    >>> grooving_similarity(Pieces.of([notes]))  # the two bars differ at 2 of 64 positions
+    array([0.96875])
     """
     n_positions = GROOVE_POSITIONS_PER_BAR
     bar, pattern = _onset_patterns(pieces, np.full(len(pieces), n_positions))
@@ -189,6 +257,15 @@ def empty_beat_rate(pieces: Pieces) -> FloatArray:
     -------
     float64 array, shape (n_pieces,)
         A share. NaN without notes.
+
+    Examples
+    --------
+    A quarter, a rest of a quarter, and another quarter:
+
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> notes = GridNotes(np.array([0, 2]), np.array([1, 1]), np.array([60, 62]), 1)
+    >>> empty_beat_rate(Pieces.of([notes])).round(3)
+    array([0.333])
     """
     per_quarter = pieces.steps_per_quarter[pieces.piece]
     start_beat = pieces.onset_step // per_quarter
@@ -208,6 +285,15 @@ def polyphony(pieces: Pieces) -> FloatArray:
     -------
     float64 array, shape (n_pieces,)
         Pitches, at least 1. NaN without notes.
+
+    Examples
+    --------
+    A half note over a quarter note, begun together:
+
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> notes = GridNotes(np.array([0, 0]), np.array([1, 2]), np.array([60, 64]), 1)
+    >>> polyphony(Pieces.of([notes]))  # (1 + 2) steps of pitches in 2 steps of sound
+    array([1.5])
     """
     start, end, voice = pieces.onset_step, pieces.offset_step, pieces.piece * 128 + pieces.pitch
     order = np.argsort(voice, kind="stable")
@@ -218,7 +304,7 @@ def polyphony(pieces: Pieces) -> FloatArray:
 
 
 def _onset_patterns(pieces: Pieces, n_positions: IntArray) -> tuple[Sequences, NDArray[np.float32]]:
-    """Bars with onsets, and 1 at those of their positions that have one, shape (n_bars, n_positions)."""
+    """Bars in which notes start, and their patterns, shape (n_bars, n_positions): 1 at positions with an onset."""
     steps_per_bar = pieces.steps_per_bar[pieces.piece]
     per_bar = n_positions[pieces.piece]
     # Nearest integer to onset / steps_per_bar * n_positions, halves upwards, without floats.
@@ -233,7 +319,7 @@ def _onset_patterns(pieces: Pieces, n_positions: IntArray) -> tuple[Sequences, N
 
 
 def _newly_covered(start: IntArray, end: IntArray, group: IntArray) -> IntArray:
-    """How much of each half-open stretch [start, end) those before it in its group leave uncovered.
+    """Length of each half-open stretch [start, end) that no earlier stretch of its group covers.
 
     Stretches are sorted by group, then start.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 
 GENERATED, CONTROL = "generated", "control"
 """Samples of a network, and of the n-gram model."""
@@ -13,7 +14,7 @@ CORPUS, TRAIN, HELD_OUT = "corpus", "train", "held_out"
 
 
 def stretches(
-    corpus: TokenCorpus, split: Split, prompt_length: int, length: int, steps_per_quarter: int
+    corpus: TokenCorpus, split: Split, prompt_length: int, length: int, tokeniser: Tokeniser
 ) -> dict[str, GridNotes]:
     """What stands beside continuations, by piece_id: some tokens of each piece after as many as a prompt has.
 
@@ -23,11 +24,11 @@ def stretches(
     split : Split
     prompt_length, length : int
         Tokens that are left out, and that are taken at most. A piece without any after the prompt has no stretch.
-    steps_per_quarter : int
+    tokeniser : Tokeniser
     """
     stop = prompt_length + length
     return {
-        row["piece_id"]: corpus.excerpt(row, prompt_length, stop, steps_per_quarter)
+        row["piece_id"]: corpus.excerpt(row, prompt_length, stop, tokeniser)
         for row in corpus.rows(split)
         if row["length"] - 2 > prompt_length
     }

@@ -1,7 +1,7 @@
-"""Entropy, divergence and intervals: what the metrics are counted with, free of music.
+"""Statistics that the metrics are computed with, free of music: entropy, divergence, means and their intervals.
 
-Everything is in bits (base 2). What cannot be known is NaN, never an error or a warning: no counts have
-no entropy, and one piece says nothing about how far pieces vary.
+Entropies and divergences are in bits (base 2). A figure that cannot be known is NaN, never an error or a warning: no
+counts have no entropy, and one piece says nothing about how far pieces vary.
 """
 
 from __future__ import annotations
@@ -13,18 +13,31 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 N_RESAMPLES = 2_000
+"""Number of bootstrap samples."""
 _TAIL = 0.025
-"""What a 95 % interval leaves out on either side."""
+"""Share of the resampled means that a 95 % interval leaves out on either side."""
 
 
 def mean(values: ArrayLike) -> float:
-    """Mean of the values that are not NaN; NaN where there are none."""
+    """Mean of the values that are not NaN; NaN where there are none.
+
+    Examples
+    --------
+    >>> mean([1, 3, float("nan")])
+    2.0
+    """
     known = known_values(values)
     return float(known.mean()) if len(known) else float("nan")
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
-    """Their quotient, element by element; NaN where the denominator is 0."""
+    """Quotient of two arrays, element by element; NaN where the denominator is 0.
+
+    Examples
+    --------
+    >>> ratio([1, 2], [4, 0])
+    array([0.25,  nan])
+    """
     above = np.asarray(numerator, dtype=np.float64)
     below = np.asarray(denominator, dtype=np.float64)
     shape = np.broadcast_shapes(above.shape, below.shape)
@@ -32,7 +45,14 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
 
 
 def count_table(row: IntArray, column: IntArray, shape: tuple[int, int]) -> IntArray:
-    """How often each pair of row and column occurs, as a table of that shape."""
+    """Count how often each pair of row and column occurs, as a table of that shape.
+
+    Examples
+    --------
+    >>> count_table(np.array([0, 0, 1]), np.array([2, 2, 0]), (2, 3))
+    array([[0, 0, 2],
+           [1, 0, 0]])
+    """
     return np.bincount(row * shape[1] + column, minlength=shape[0] * shape[1]).reshape(shape)
 
 
@@ -50,6 +70,11 @@ def entropy_bits(weights: ArrayLike) -> FloatArray:
     -------
     float64 array, shape (...)
         Bits, from 0 (one kind) to log2 n (all alike). NaN where a row sums to zero.
+
+    Examples
+    --------
+    >>> entropy_bits([[2, 1, 1], [4, 0, 0]])
+    array([1.5, 0. ])
     """
     weights = np.asarray(weights, dtype=np.float64)
     total = weights.sum(axis=-1)
@@ -73,6 +98,11 @@ def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> FloatArray:
     -------
     float64 array, shape (...)
         Bits. NaN where a row of p or q sums to zero.
+
+    Examples
+    --------
+    >>> jensen_shannon_divergence([[1, 1, 0], [0, 0, 2]], [1, 1, 0])
+    array([0., 1.])
     """
     p, q = (ratio(w, np.sum(w, axis=-1, keepdims=True)) for w in (p, q))
     divergence = entropy_bits((p + q) / 2) - (entropy_bits(p) + entropy_bits(q)) / 2
@@ -97,6 +127,14 @@ def bootstrap_interval(values: ArrayLike, seed: int) -> tuple[float, float]:
     -------
     low, high : float
         In the unit of the values. Both NaN with fewer than two values that are not NaN.
+
+    Examples
+    --------
+    >>> bootstrap_interval([3.0, 3.0, 3.0], seed=0)
+    (3.0, 3.0)
+    >>> low, high = bootstrap_interval([1, 2, 3, 4], seed=0)
+    >>> 1 <= low < 2.5 < high <= 4
+    True
     """
     known = known_values(values)
     if len(known) < 2:
@@ -107,13 +145,19 @@ def bootstrap_interval(values: ArrayLike, seed: int) -> tuple[float, float]:
 
 
 def percentile_interval(resampled: FloatArray) -> tuple[float, float]:
-    """From the 2.5th to the 97.5th percentile."""
+    """Interval from the 2.5th to the 97.5th percentile of resampled figures.
+
+    Examples
+    --------
+    >>> percentile_interval(np.arange(1001.0))
+    (25.0, 975.0)
+    """
     low, high = np.quantile(resampled, [_TAIL, 1 - _TAIL])
     return float(low), float(high)
 
 
 def equal_mass_bins(values: NDArray[np.number], n_bins: int) -> NDArray[np.int64]:
-    """The bin of each value, 0 for the smallest, so that bins hold as equal numbers as equal values allow.
+    """Put values into bins that hold as equal numbers of them as possible.
 
     Equal values are in one bin, the one in which the middle of their ranks lies; so a bin may be empty.
 
@@ -125,6 +169,12 @@ def equal_mass_bins(values: NDArray[np.number], n_bins: int) -> NDArray[np.int64
     Returns
     -------
     int64 array, shape (n,)
+        The bin of each value; 0 holds the smallest.
+
+    Examples
+    --------
+    >>> equal_mass_bins(np.array([10, 10, 20, 30]), n_bins=2)
+    array([0, 0, 1, 1])
     """
     _, rank, counts = np.unique(values, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - counts / 2

@@ -1,4 +1,4 @@
-"""How much pieces repeat themselves, bar by bar: phrases and sections that come back.
+"""Metrics of structure: how much pieces repeat themselves, bar by bar, as phrases and sections that come back.
 
 Conventions
 -----------
@@ -8,6 +8,7 @@ Conventions
 - Bars in which no note starts say nothing; each function says what becomes of them.
 - Longer pieces have more to repeat: compare pieces of like length.
 - NaN where a piece has too few bars to tell; each function says when. Percussion is no note of a piece.
+- Examples measure the quarter notes C4 D4 C4 D4 in 2/4, two equal bars, on a grid of one step to a quarter.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ BAR_LAGS = (1, 2, 4, 8)
 
 
 def bar_self_similarity(pieces: Pieces) -> FloatArray:
-    """How often a bar equals the one 1, 2, 4 or 8 bars earlier.
+    """Share of the bars that equal the one 1, 2, 4 or 8 bars earlier, averaged over these distances.
 
     ``mean over lags of (equal pairs of bars / pairs of bars)``. Pairs of bars in which no note starts are left
     out, and so are lags without a pair.
@@ -34,6 +35,13 @@ def bar_self_similarity(pieces: Pieces) -> FloatArray:
     -------
     float64 array, shape (n_pieces,)
         A share. NaN with fewer than two bars.
+
+    Examples
+    --------
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> notes = GridNotes(np.arange(4), np.ones(4, int), np.array([60, 62, 60, 62]), 1, "2/4")
+    >>> bar_self_similarity(Pieces.of([notes]))
+    array([1.])
     """
     bar, content = _bars(pieces)
     shares = np.array([_equal_share(bar, content, pieces.n_bars, lag) for lag in BAR_LAGS])
@@ -41,7 +49,7 @@ def bar_self_similarity(pieces: Pieces) -> FloatArray:
 
 
 def structureness(pieces: Pieces, shortest_bars: int, longest_bars: int) -> FloatArray:
-    """How much of a piece its best-repeated passage explains: an indicator after SI of Wu & Yang (2020).
+    """Fitness of a piece's best-repeated passage: how much of the piece it explains (SI of Wu & Yang 2020, symbolic).
 
     ``max over passages of 2 σ γ / (σ + γ)``, the fitness of Müller, Jiang & Grosche (2013), which joins how well
     and how much of the piece a passage explains beyond itself. Where a passage of n bars occurs K times without
@@ -57,12 +65,19 @@ def structureness(pieces: Pieces, shortest_bars: int, longest_bars: int) -> Floa
     ----------
     pieces : Pieces
     shortest_bars, longest_bars : int
-        Lengths of the passages looked for.
+        Lengths, in bars, of the shortest and of the longest passages looked for.
 
     Returns
     -------
     float64 array, shape (n_pieces,)
         A share, below 1. NaN with fewer than twice ``shortest_bars`` bars.
+
+    Examples
+    --------
+    >>> from pipeline_lib.notes.grid import GridNotes
+    >>> notes = GridNotes(np.arange(4), np.ones(4, int), np.array([60, 62, 60, 62]), 1, "2/4")
+    >>> structureness(Pieces.of([notes]), shortest_bars=1, longest_bars=1)
+    array([0.5])
     """
     bar, content = _bars(pieces)
     contents = (own.tolist() for own in bar.holding(content).by_piece())
@@ -70,7 +85,7 @@ def structureness(pieces: Pieces, shortest_bars: int, longest_bars: int) -> Floa
 
 
 def _bars(pieces: Pieces) -> tuple[Sequences, IntArray]:
-    """Numbers of the bars in which notes start, and what does: equal numbers for equal bars."""
+    """Bars in which notes start, by their numbers, and a number for the content of each: the same for equal bars."""
     bar = pieces.sequences(pieces.bar)
     position_step = pieces.onset_step - bar.values * pieces.steps_per_bar[bar.piece]
     rows = np.stack([position_step, pieces.pitch, pieces.duration_step], axis=1)
@@ -84,7 +99,7 @@ def _bars(pieces: Pieces) -> tuple[Sequences, IntArray]:
 
 
 def _equal_share(bar: Sequences, content: IntArray, n_bars: IntArray, lag: int) -> FloatArray:
-    """Share of pairs of bars so far apart that are equal; NaN without pairs."""
+    """Share of the pairs of bars at a distance of `lag` that are equal; NaN where a piece has no such pair."""
     later = bar.find(bar.holding(bar.values + lag))
     is_pair = later >= 0
     is_equal = is_pair & (content[later] == content)
@@ -96,6 +111,7 @@ def _equal_share(bar: Sequences, content: IntArray, n_bars: IntArray, lag: int) 
 
 
 def _best_fitness(contents: list[int], shortest: int, longest: int) -> float:
+    """Largest fitness of the passages of a piece, which is given by the contents of its bars."""
     n_bars = len(contents)
     if n_bars < 2 * shortest:
         return float("nan")
@@ -115,7 +131,7 @@ def _best_fitness(contents: list[int], shortest: int, longest: int) -> float:
 
 
 def _most_occurrences(passages: list[int], length: int) -> int:
-    """How often the commonest passage occurs without overlap; `passages` begin at every bar."""
+    """Largest number of times that a passage occurs without overlap; `passages` names the one at every bar."""
     n_times = [0] * (max(passages) + 1)
     free_from = [0] * len(n_times)
     for start, passage in enumerate(passages):

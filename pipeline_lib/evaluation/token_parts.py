@@ -1,12 +1,12 @@
-"""What tokens are made of: how many notes they hold, and what sounds apart from how long it sounds.
+"""Parts of tokens: the number of notes that each holds, and its pitch apart from its duration.
 
 By the chain rule a token's surprise is that of its pitch plus that of its duration once the pitch is known:
 
     -log P(token) = -log P(pitch) - log P(duration | pitch),   P(pitch) = Σ P(t) over all tokens t of that pitch
 
-The pitch of a token is its text before the colon: of a chord all its pitches together, of a rest that nothing
-sounds, whatever the rest's length. Special tokens, such as the end, are of a pitch of their own that has one
-duration: their whole surprise is one of pitch.
+The pitch of a token is its pitch group (`pipeline_lib.tokens.features`): of a chord all its pitches together, of a rest
+that nothing sounds, whatever the rest's length. Special tokens, such as the end, are of a pitch of their own that has
+one duration: their whole surprise is one of pitch. So is that of a token that holds pitches and no duration.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline_lib.tokens.tokenisers.note_event import read_token
-from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, Vocabulary
+from pipeline_lib.tokens.features import TokenFeatures
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +26,11 @@ class TokenParts:
     Parameters
     ----------
     n_notes : int16 array, shape (vocab_size,)
-        Pitches of each token: of a chord all, of a rest and of special tokens none.
+        Number of notes of each token: every pitch of a chord is one; a rest or a special token has none.
     by_pitch : int64 array, shape (vocab_size,)
-        All token ids, those of one pitch next to each other.
+        All token ids, sorted so that those of one pitch are next to each other.
     first, n_durations : int64 arrays, shape (vocab_size,)
-        For each token, where in `by_pitch` those of its pitch begin, and how many there are.
+        For each token, the place in `by_pitch` at which the tokens of its pitch begin, and how many they are.
     """
 
     n_notes: NDArray[np.int16]
@@ -40,15 +39,12 @@ class TokenParts:
     n_durations: NDArray[np.int64]
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary) -> TokenParts:
-        """Read every token's text."""
-        names = [token.partition(":")[0] for token in vocabulary.tokens]
-        _, pitch_of, counts = np.unique(names, return_inverse=True, return_counts=True)
-        notes = vocabulary.tokens[len(SPECIAL_TOKENS) :]
+    def of(cls, tokens: TokenFeatures) -> TokenParts:
+        """Arrange the features of a vocabulary's tokens."""
+        pitch_of = tokens.pitch_group
+        counts = np.bincount(pitch_of)
         return cls(
-            n_notes=np.array(
-                [0] * len(SPECIAL_TOKENS) + [len(read_token(token)[0]) for token in notes], np.int16
-            ),
+            n_notes=tokens.n_notes,
             by_pitch=np.argsort(pitch_of, kind="stable"),
             first=(np.cumsum(counts) - counts)[pitch_of],
             n_durations=counts[pitch_of],
@@ -57,19 +53,32 @@ class TokenParts:
     def pitch_log_probabilities(
         self, log_p: NDArray[np.float64], token_ids: NDArray[np.int32]
     ) -> NDArray[np.float64]:
-        """How likely each token's pitch was, in whatever duration.
+        """Log-probability of each token's pitch, summed over all durations.
 
         Parameters
         ----------
         log_p : float64 array, shape (n, vocab_size)
             Natural logarithms of the distributions.
         token_ids : int32 array, shape (n,)
-            The token to look at in each row.
+            The token of each row.
 
         Returns
         -------
         float64 array, shape (n,)
             Natural logarithms, none below that of the token itself.
+
+        Examples
+        --------
+        The fourth and the fifth token are C4, as a quarter and as a half note:
+
+        >>> from pipeline_lib.config import NoteEventConfig
+        >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+        >>> from pipeline_lib.tokens.vocabulary import Vocabulary
+        >>> tokens = ["<start>", "<end>", "<unknown>", "Pitch_60:1", "Pitch_60:2"]
+        >>> parts = TokenParts.of(Vocabulary.of(tokens, make_tokeniser(NoteEventConfig())).features)
+        >>> log_p = np.log([[0.125, 0.0625, 0.0625, 0.25, 0.5]])
+        >>> np.exp(parts.pitch_log_probabilities(log_p, np.array([3], np.int32))).round(3)
+        array([0.75])
         """
         sizes = self.n_durations[token_ids]
         begin = np.cumsum(sizes) - sizes

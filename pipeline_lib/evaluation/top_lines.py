@@ -1,10 +1,10 @@
-"""Top lines of pieces, one after the other, as what passages of one are the same as passages of another.
+"""Top lines of pieces, laid one after the other, as the texts in which passages are compared.
 
 Conventions
 -----------
-- Of every piece the top line counts (`pipeline_lib.evaluation.pieces.Pieces.top_line`), note by note. Rests do not count,
-  nor does when a note begins: only its pitch and its own duration do.
-- A passage is some notes in a row, of one piece. `Likeness` says which passages are the same.
+- Of every piece, the notes of the top line are compared (`pipeline_lib.evaluation.pieces.Pieces.top_line`), by pitch
+  and by their own duration. Rests do not count, nor does the time at which a note begins.
+- A passage is some notes in a row, of one piece. `Likeness` says when two passages are the same.
 - All pieces lie on the same grid, or their durations would not compare.
 """
 
@@ -21,14 +21,15 @@ import numpy as np
 from pipeline_lib.evaluation.pieces import Pieces
 from pipeline_lib.notes.grid import GridNotes, IntArray
 from pipeline_lib.tokens.corpus import TokenCorpus
-from pipeline_lib.tokens.tokenisers.note_event import parse_token
+from pipeline_lib.tokens.features import TokenFeatures, describe_tokens
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 
 _PITCHES = 256
-"""Pitches are below 128, intervals between −127 and 127."""
+"""Number above all differences of pitches and intervals: pitches are below 128, intervals between −127 and 127."""
 
 
 class Likeness(Enum):
-    """When two passages are the same.
+    """Likeness of two passages: when they count as the same.
 
     ``EXACT``: every note has the same pitch and duration. ``TRANSPOSED``: every note has the same duration, and every
     note but the first the same interval from the note before, so that k notes have k durations and k − 1 intervals.
@@ -44,15 +45,16 @@ class Likeness(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """The top lines of pieces, one after the other.
+    """The top lines of pieces, laid one after the other.
 
     Parameters
     ----------
     names : sequence of str
-        Of the pieces, such as their piece_id.
+        Name of each piece, such as its piece_id.
     starts : int64 array, shape (n_pieces + 1,)
-        Where each piece begins, and where the last one ends.
+        Number of the note at which each piece begins, and the number of all notes.
     pitch, duration_step : int64 arrays, shape (n_notes,)
+        Pitch of each note, and its duration in grid steps.
     """
 
     names: Sequence[str]
@@ -62,16 +64,16 @@ class Lines:
 
     @property
     def lengths(self) -> IntArray:
-        """Notes of each piece, shape (n_pieces,)."""
+        """Number of notes of each piece, shape (n_pieces,)."""
         return np.diff(self.starts)
 
     @cached_property
     def piece(self) -> IntArray:
-        """Which piece each note is of, shape (n_notes,)."""
+        """Number of the piece that each note belongs to, shape (n_notes,)."""
         return np.repeat(np.arange(len(self.names)), self.lengths)
 
     def of(self, pieces: IntArray) -> Lines:
-        """The lines of some pieces, given by their numbers, ascending."""
+        """Select the lines of some pieces, given by their numbers, ascending."""
         is_wanted = np.zeros(len(self.names), bool)
         is_wanted[pieces] = True
         notes = is_wanted[self.piece]
@@ -83,12 +85,12 @@ class Lines:
         )
 
     def spelled(self, likeness: Likeness) -> tuple[IntArray, IntArray]:
-        """Each note as a number: where it begins a passage, and where it goes on with one.
+        """Spell each note as a number: one for a note that begins a passage, one for a note within a passage.
 
         Returns
         -------
         first, following : int64 arrays, shape (n_notes,)
-            The same number for notes that are the same. 0 where a passage cannot begin, or cannot go on.
+            Equal numbers for notes that are the same. 0 where a passage cannot begin, or cannot go on.
         """
         exact = 1 + self.duration_step * _PITCHES + self.pitch
         interval = np.diff(self.pitch, prepend=0)
@@ -106,7 +108,16 @@ class Lines:
 
 
 def join_lines(pieces: Mapping[str, GridNotes]) -> Lines:
-    """The top lines of pieces that are given by name."""
+    """Join the top lines of pieces, which are given by name.
+
+    Examples
+    --------
+    The chord C4-E4 and the note D4: the top line is E4 D4.
+
+    >>> chord_then_note = GridNotes(np.array([0, 0, 1]), np.ones(3, int), np.array([60, 64, 62]), 1)
+    >>> join_lines({"tune": chord_then_note}).pitch
+    array([64, 62])
+    """
     line = Pieces.of(list(pieces.values())).top_line
     return Lines(
         names=list(pieces),
@@ -117,21 +128,29 @@ def join_lines(pieces: Mapping[str, GridNotes]) -> Lines:
 
 
 def lines_of_corpus(
-    corpus: TokenCorpus, rows: Sequence[dict[str, Any]], steps_per_quarter: int
+    corpus: TokenCorpus, rows: Sequence[dict[str, Any]], tokeniser: Tokeniser
 ) -> Lines:
-    """The top lines of whole pieces of a token corpus, as `join_lines` has them, in time for ten million notes.
+    """The top lines of whole pieces of a token corpus, as `join_lines` has them.
+
+    Where every token is a whole event, no piece is decoded: in time for ten million notes.
 
     Parameters
     ----------
     corpus : TokenCorpus
     rows : sequence of dict
-        Of its table of pieces.
-    steps_per_quarter : int
+        Rows of the corpus's table of pieces.
+    tokeniser : Tokeniser
+        The corpus's.
     """
+    if not tokeniser.writes_events:
+        return join_lines(
+            {row["piece_id"]: corpus.excerpt(row, 0, row["length"], tokeniser) for row in rows}
+        )
     token = corpus.table.column("token").combine_chunks()
-    parsed = [_parsed(text, steps_per_quarter) for text in token.dictionary.to_pylist()]
-    pitch, duration_step = np.array(parsed, np.int64).reshape(-1, 2).T
-    # What is between the start and the end token.
+    written = TokenFeatures(describe_tokens(token.dictionary.to_pylist(), tokeniser))
+    pitch = written.highest_pitch.astype(np.int64)
+    duration_step = written.advance_step.astype(np.int64)
+    # The tokens between the start and the end token.
     spans = [np.arange(row["start"] + 1, row["start"] + row["length"] - 1) for row in rows]
     position = token.indices.to_numpy()[np.concatenate([np.empty(0, np.int64), *spans])]
     is_note = pitch[position] >= 0
@@ -142,11 +161,3 @@ def lines_of_corpus(
         pitch=pitch[position[is_note]],
         duration_step=duration_step[position[is_note]],
     )
-
-
-def _parsed(token: str, steps_per_quarter: int) -> tuple[int, int]:
-    """Highest pitch and duration; no pitch (-1) for rests and the tokens around a piece."""
-    if token.startswith("<"):
-        return -1, 0
-    pitches, duration_step = parse_token(token, steps_per_quarter)
-    return max(pitches, default=-1), duration_step

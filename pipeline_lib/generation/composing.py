@@ -15,6 +15,7 @@ from pipeline_lib.generation.samples import Ending, Sample
 from pipeline_lib.models.protocols import Composer
 from pipeline_lib.tokens.constraints import Constraints, constrain
 from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.tokens.vocabulary import Vocabulary
 
 Progress = Callable[[int, int], None]
@@ -57,7 +58,7 @@ def compose(
     vocabulary: Vocabulary,
     prompts: Sequence[Prompt],
     config: ComposeConfig,
-    steps_per_quarter: int,
+    tokeniser: Tokeniser,
     progress: Progress = lambda step, n_steps: None,
 ) -> list[Sample]:
     """Continue every prompt.
@@ -71,8 +72,8 @@ def compose(
     prompts : sequence of Prompt
         All with the same number of tokens, which the vocabulary knows. The n-th one's sample has the number n.
     config : ComposeConfig
-    steps_per_quarter : int
-        Of the tokens' grid.
+    tokeniser : Tokeniser
+        The vocabulary's.
     progress : callable
         Told the steps done and the number of steps.
 
@@ -81,7 +82,7 @@ def compose(
     ConfigError
         The constraints cannot be met.
     """
-    constraints = constrain(config, prompts, vocabulary, steps_per_quarter)
+    constraints = constrain(config, prompts, vocabulary, tokeniser)
     given = [vocabulary.encode(prompt.tokens) for prompt in prompts]
     # A length that was asked for is met, however many tokens it takes.
     length = constraints.most_tokens if constraints.has_length else config.length
@@ -103,14 +104,14 @@ def compose_grid(
     vocabulary: Vocabulary,
     prompts: Sequence[Prompt],
     grid: Sequence[ComposeConfig],
-    steps_per_quarter: int,
+    tokeniser: Tokeniser,
     progress: Progress = lambda step, n_steps: None,
 ) -> Iterator[Composition]:
     """Continue every prompt at each temperature.
 
     Parameters
     ----------
-    composer, vocabulary, prompts, steps_per_quarter
+    composer, vocabulary, prompts, tokeniser
         As for `compose`.
     grid : sequence of ComposeConfig
         One for each temperature.
@@ -119,7 +120,7 @@ def compose_grid(
     """
     for nth, config in enumerate(grid):
         of_part = _part(progress, nth, len(grid))
-        samples = compose(composer, vocabulary, prompts, config, steps_per_quarter, of_part)
+        samples = compose(composer, vocabulary, prompts, config, tokeniser, of_part)
         yield Composition(config, samples)
 
 

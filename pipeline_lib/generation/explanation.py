@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from pipeline_lib.generation.samples import Sample
 from pipeline_lib.models.networks.architectures import Network
 from pipeline_lib.models.scoring import PiecePredictor
-from pipeline_lib.tokens.tokenisers.note_event import parse_token
 from pipeline_lib.tokens.vocabulary import START, Vocabulary
 
 N_ALTERNATIVES = 3
@@ -49,7 +48,6 @@ def explain(
     network: Network,
     vocabulary: Vocabulary,
     samples: Sequence[Sample],
-    steps_per_quarter: int,
 ) -> pa.Table:
     """What the network thought of new tokens.
 
@@ -59,7 +57,6 @@ def explain(
     vocabulary : Vocabulary
     samples : sequence of Sample
         All with prompts of one length.
-    steps_per_quarter : int
 
     Returns
     -------
@@ -73,8 +70,7 @@ def explain(
     predicted = PiecePredictor(network).log_probabilities(pieces, n_given + 1)
     rows: list[dict[str, Any]] = []
     for sample, piece, log_p in zip(samples, pieces, predicted, strict=True):
-        tokens = [*sample.prompt.tokens, *sample.tokens]
-        durations = [parse_token(token, steps_per_quarter)[1] for token in tokens]
+        durations = vocabulary.features.advance_step[piece[1:]]
         onsets = np.cumsum([0, *durations])
         rows += [
             {
@@ -82,7 +78,7 @@ def explain(
                 "sample": sample.number,
                 "position": n,
                 "onset_step": int(onsets[n]),
-                "duration_step": durations[n],
+                "duration_step": int(durations[n]),
                 **_thought_of(int(piece[n + 1]), of_token, vocabulary),
             }
             for n, of_token in enumerate(log_p, start=n_given)

@@ -10,6 +10,7 @@ from pipeline_lib.generation.explanation import explain
 from pipeline_lib.models.networks.architectures import Network
 from pipeline_lib.models.sampling.composers import NetworkComposer
 from pipeline_lib.tokens.prompts import Prompt
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.tokens.vocabulary import Vocabulary
 
 
@@ -18,7 +19,7 @@ def compose_and_explain(
     vocabulary: Vocabulary,
     prompts: Sequence[Prompt],
     grid: Sequence[ComposeConfig],
-    steps_per_quarter: int,
+    tokeniser: Tokeniser,
     progress: Progress = lambda step, n_steps: None,
 ) -> Iterator[ExplainedComposition]:
     """Continue every prompt at each temperature, and say what the network thought of every new token.
@@ -26,10 +27,10 @@ def compose_and_explain(
     Parameters
     ----------
     network : Network
-    vocabulary, prompts, grid, steps_per_quarter, progress
+    vocabulary, prompts, grid, tokeniser, progress
         As for `composing.compose_grid`.
     """
     composer = NetworkComposer(network)
-    for made in compose_grid(composer, vocabulary, prompts, grid, steps_per_quarter, progress):
-        explained = explain(network, vocabulary, made.samples, steps_per_quarter)
+    for made in compose_grid(composer, vocabulary, prompts, grid, tokeniser, progress):
+        explained = explain(network, vocabulary, made.samples)
         yield ExplainedComposition(made.config, made.samples, explained)

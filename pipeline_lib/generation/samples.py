@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipeline_lib.config import ComposeConfig
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.tokens.prompts import Prompt
-from pipeline_lib.tokens.tokenisers.note_event import parse_token
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 
 Ending = Literal["model", "asked", "limit"]
 """The model ended the piece; it has the length that was asked for; or it was stopped at the most tokens allowed."""
@@ -45,13 +45,13 @@ class Sample:
         """Of its files, and unique among the samples of a run: ``t0.8-01``."""
         return f"t{self.temperature:g}-{self.number + 1:02d}"
 
-    def notes(self, steps_per_quarter: int) -> GridNotes:
-        """The whole piece."""
-        return self.prompt.continued(self.tokens, steps_per_quarter)
+    def notes(self, tokeniser: Tokeniser) -> GridNotes:
+        """The notes of the whole piece."""
+        return self.prompt.continued(self.tokens, tokeniser)
 
-    def prompt_end_step(self, steps_per_quarter: int) -> int:
+    def prompt_end_step(self, tokeniser: Tokeniser) -> int:
         """Where the prompt ends, in grid steps."""
-        return sum(parse_token(token, steps_per_quarter)[1] for token in self.prompt.tokens)
+        return tokeniser.span_step(self.prompt.tokens)
 
 
 _KINDS: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""One program of a whole function, on whatever backend Keras has."""
+"""Compiling a function as a whole, on whatever backend Keras has."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ import keras
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, compiled by XLA on TensorFlow and JAX.
+    """Compile a function: by XLA on TensorFlow and JAX; PyTorch runs it as it is, without gradients.
 
     Keras would leave networks with LSTM layers uncompiled, since cuDNN reads whole sequences faster than a
-    compiled loop; but it has no single steps.
+    compiled loop; but cuDNN cannot do single steps.
 
     Parameters
     ----------
     function : callable
-        From arrays to tensors; whatever else it reads, such as weights, must not change any more.
+        A function from arrays to tensors. Whatever else it reads, such as weights, must not change any more.
+
+    Returns
+    -------
+    callable
+        A function with the same arguments and results.
     """
     match keras.backend.backend():
         case "tensorflow":
@@ -36,7 +41,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _from_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
-    """PyTorch indexes no NumPy arrays with tensors."""
+    """Convert the arguments to tensors first: PyTorch cannot index NumPy arrays with tensors."""
 
     def converted(*arguments: Any) -> Any:
         return function(*keras.tree.map_structure(keras.ops.convert_to_tensor, arguments))

@@ -1,4 +1,4 @@
-"""Where networks are trained: on one device, or with each batch divided over several."""
+"""Devices that networks are trained on: one, or several among which each batch is divided."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from pipeline_lib.config import RunConfig
 from pipeline_lib.errors import ConfigError
 
 
-def placed(config: RunConfig) -> AbstractContextManager[Any]:
-    """Within it, make the network and the optimiser of a run: they come to be on its devices.
+def device_scope(config: RunConfig) -> AbstractContextManager[Any]:
+    """Context within which a run's network and optimiser are to be made, so that they lie on its devices.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Read are its ``n_devices`` and ``precision``.
 
     Raises
     ------
     ConfigError
-        This machine or backend has not what the settings ask for.
+        This machine or backend does not have what the settings ask for.
     """
     if config.precision != "float32" and not _gpus():
         raise ConfigError(
@@ -47,7 +52,7 @@ def placed(config: RunConfig) -> AbstractContextManager[Any]:
 
 
 def use_deterministic_operations() -> None:
-    """Make equal runs give equal weights, where the backend has a switch for it."""
+    """Switch the backend to deterministic operations, where it has such a switch: equal runs give equal weights."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -55,7 +60,7 @@ def use_deterministic_operations() -> None:
 
 
 def has_gpu() -> bool:
-    """Whether the backend computes on one."""
+    """Whether the backend computes on a GPU."""
     return bool(_gpus())
 
 

@@ -1,4 +1,7 @@
-"""What a model has to offer: to be scored, and to write music."""
+"""Protocols of models: a `Predictor` can be scored, a `Stepper` can compose.
+
+Networks, n-gram models and mixtures of them all follow these.
+"""
 
 from __future__ import annotations
 
@@ -13,38 +16,38 @@ from pipeline_lib.tokens.constraints import Constraints
 
 
 class Predictor(Protocol):
-    """Anything that predicts the tokens of a piece from those before them."""
+    """A model that predicts each token of a piece from those before it."""
 
     def log_probabilities(
         self, pieces: Sequence[NDArray[np.int32]], first_target: int
     ) -> Iterator[NDArray[np.float64]]:
-        """The distributions of the next token, piece by piece, in order.
+        """Yield the distributions of the next token, piece by piece, in order.
 
-        How much of what stands before a target is read is for the model to decide; it is never the target,
-        nor what follows it.
+        The model decides how many of the tokens before a target it reads; it never reads the target, nor what
+        follows it.
 
         Parameters
         ----------
         pieces : sequence of int32 arrays
             Token ids of whole pieces, start and end token included.
         first_target : int
-            Place in its piece of the first token to predict, at least 1.
+            Place, in each piece, of the first token to predict; at least 1.
 
         Yields
         ------
         float64 array, shape (max(n_tokens - first_target, 0), vocab_size)
-            Natural logarithms; row i is for the token at ``first_target + i``.
+            Natural logarithms of probabilities; row i is for the token at ``first_target + i``.
         """
 
 
 class Stepper(Protocol):
-    """A model that reads one token at a time and remembers."""
+    """A model that reads sequences one token at a time, and remembers what it has read."""
 
     def reset(self, batch_size: int) -> None:
-        """Begin new sequences."""
+        """Begin `batch_size` new sequences, of which nothing has been read."""
 
     def step(self, token_ids: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Read one token per sequence, shape (batch,); logits of the next, (batch, vocab_size)."""
+        """Read one token of each sequence, shape (batch,); return the logits of the next, (batch, vocab_size)."""
 
 
 class Composer(Protocol):

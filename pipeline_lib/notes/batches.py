@@ -27,7 +27,7 @@ from pipeline_lib.notes.piece import (
 )
 
 MAX_PIECES = 512
-"""In a batch, so that nine bits number them."""
+"""The most pieces in a batch, so that nine bits number them."""
 
 _MAX_PITCH = 127
 
@@ -43,7 +43,7 @@ class Notes(NamedTuple):
     duration_tick: IntArray
 
     def at(self, rows: Any) -> Notes:
-        """Some of them."""
+        """Select notes by row numbers or by a mask."""
         return Notes(*(column[rows] for column in self))
 
 
@@ -54,13 +54,14 @@ class Batch:
     Parameters
     ----------
     pieces : sequence of UnsortedPiece or ParsedPiece
-        At most `MAX_PIECES`.
+        The pieces themselves, at most `MAX_PIECES`.
     notes : Notes
-        Of all pieces, sorted by piece, onset, track, pitch, then as in the file; those without length are not
-        among them.
+        Notes of all pieces, sorted by piece, onset, track, pitch, then as in the file, without those of no
+        length.
     n_zero_length : int array, shape (n_pieces,)
-        Notes that end as they begin.
+        Number of notes of each piece that end as they begin.
     changes : Changes
+        Changes of tempo, metre and key of all pieces.
     """
 
     pieces: Sequence[UnsortedPiece | ParsedPiece]
@@ -70,28 +71,28 @@ class Batch:
 
     @cached_property
     def n_notes(self) -> IntArray:
-        """Notes of each piece, shape (n_pieces,)."""
+        """Number of notes of each piece, shape (n_pieces,)."""
         return self._counted(self.notes.piece)
 
     @cached_property
     def tracks(self) -> list[TrackInfo]:
-        """The tracks of one piece after another."""
+        """Tracks of all pieces, one piece after another."""
         return [track for piece in self.pieces for track in piece.tracks]
 
     @cached_property
     def n_tracks(self) -> IntArray:
-        """Tracks of each piece, shape (n_pieces,)."""
+        """Number of tracks of each piece, shape (n_pieces,)."""
         return np.array([len(piece.tracks) for piece in self.pieces], np.int64)
 
     @cached_property
     def track_of_note(self) -> IntArray:
-        """Each note's place in `tracks`, shape (n_notes,)."""
+        """Index of each note's track in `tracks`, shape (n_notes,)."""
         first_track = np.cumsum(self.n_tracks) - self.n_tracks
         return np.repeat(first_track, self.n_notes) + self.notes.track
 
     @cached_property
     def end_tick(self) -> IntArray:
-        """Where the last note of each piece ends, shape (n_pieces,); 0 without notes."""
+        """Tick at which the last note of each piece ends, shape (n_pieces,); 0 without notes."""
         ends = np.zeros(len(self.pieces), np.int64)
         has_notes = self.n_notes > 0
         starts = (np.cumsum(self.n_notes) - self.n_notes)[has_notes]
@@ -101,12 +102,12 @@ class Batch:
         return ends
 
     def piece(self, number: int) -> ParsedPiece:
-        """One piece by itself.
+        """Take one piece out of the batch.
 
         Raises
         ------
         RejectedFile
-            Its numbers do not fit the note table.
+            The piece's numbers do not fit the note table.
         """
         piece = self.pieces[number]
         notes = self.notes.at(self.notes.piece == number)
@@ -127,12 +128,17 @@ class Batch:
         )
 
     def rejected(self, check: Callable[[ParsedPiece], object]) -> dict[int, RejectedFile]:
-        """The pieces that cannot be used, and why.
+        """Find the pieces that cannot be used, and why.
 
         Parameters
         ----------
         check : callable
-            Raises `RejectedFile` for a piece without a note of pitch; all others pass it.
+            Called with a piece; raises `RejectedFile` for one without pitched notes, and for no other.
+
+        Returns
+        -------
+        dict of int to RejectedFile
+            The reasons by the numbers of the pieces.
         """
         found: dict[int, RejectedFile] = {}
         for number in np.flatnonzero(self._is_suspect()).tolist():
@@ -143,7 +149,7 @@ class Batch:
         return found
 
     def only(self, kept: NDArray[np.bool_]) -> Batch:
-        """Some of the pieces, numbered anew; `kept` has shape (n_pieces,)."""
+        """Select pieces by the mask `kept`, shape (n_pieces,), and number them anew."""
         if kept.all():
             return self
         number = np.cumsum(kept) - 1
@@ -157,7 +163,7 @@ class Batch:
         )
 
     def _is_suspect(self) -> NDArray[np.bool_]:
-        """Whether anything may be wrong with a piece, shape (n_pieces,); more exact checks follow."""
+        """Whether anything may be wrong with each piece, shape (n_pieces,); more exact checks follow."""
         notes = self.notes
         is_drum = np.array([track.is_drum for track in self.tracks], bool)
         pitched = notes.piece[~is_drum[self.track_of_note]] if is_drum.any() else notes.piece
@@ -181,7 +187,7 @@ class Batch:
 
 
 def batch_of(pieces: Sequence[UnsortedPiece | ParsedPiece]) -> Batch:
-    """Put at most `MAX_PIECES` together."""
+    """Put at most `MAX_PIECES` pieces together: their notes sorted, their changes collected."""
     notes, is_sounding = _midi_notes(pieces)
     n_zero_length = np.bincount(notes.piece[~is_sounding], minlength=len(pieces))
     if not is_sounding.all():
@@ -195,7 +201,13 @@ def batch_of(pieces: Sequence[UnsortedPiece | ParsedPiece]) -> Batch:
 
 
 def sorted_pieces(pieces: Sequence[UnsortedPiece | ParsedPiece]) -> tuple[ParsedPiece, ...]:
-    """Each piece by itself, as `Batch.piece` has it; any number of them."""
+    """Sort the notes of any number of pieces; returns each as a `ParsedPiece`.
+
+    Raises
+    ------
+    RejectedFile
+        The numbers of a piece do not fit the note table.
+    """
     batches = [batch_of(pieces[i : i + MAX_PIECES]) for i in range(0, len(pieces), MAX_PIECES)]
     return tuple(batch.piece(n) for batch in batches for n in range(len(batch.pieces)))
 
@@ -203,7 +215,7 @@ def sorted_pieces(pieces: Sequence[UnsortedPiece | ParsedPiece]) -> tuple[Parsed
 def _midi_notes(
     pieces: Sequence[UnsortedPiece | ParsedPiece],
 ) -> tuple[Notes, NDArray[np.bool_]]:
-    """The notes of those from MIDI, and which of them have a length."""
+    """Notes of the pieces that were read from MIDI, and whether each note has a length."""
     midi = {n: piece for n, piece in enumerate(pieces) if isinstance(piece, UnsortedPiece)}
     records, n_notes = unpacked([piece.notes for piece in midi.values()], NOTE)
     of_tracks = [n for piece in midi.values() for n in piece.n_notes]

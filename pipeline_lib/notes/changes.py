@@ -1,4 +1,4 @@
-"""What many pieces state about tempo, metre and key, reduced to the changes: all at once, as columns.
+"""Changes of tempo, metre and key of many pieces, as columns: what these state, reduced all at once.
 
 A file may repeat its tempo a thousand times, or state one that no music has. Here the rules of
 `pipeline_lib.notes.tempos.tempo_changes` and `pipeline_lib.notes.piece.changes_only` are applied to a whole
@@ -27,11 +27,11 @@ from pipeline_lib.notes.tempos import (
 
 _USEC_PER_MINUTE = 60_000_000
 _MINOR = 1
-"""How MIDI's key signature event writes the minor mode."""
+"""Number that stands for the minor mode in MIDI's key signature event."""
 
 
 class Kind(IntEnum):
-    """What changes; in the order in which changes at one tick are listed."""
+    """Kinds of change, in the order in which changes at one tick are listed."""
 
     TEMPO = 0
     METRE = 1
@@ -54,11 +54,11 @@ class Changes:
     Parameters
     ----------
     piece, kind, onset_tick : int64 arrays, shape (n_changes,)
-        Sorted by piece, kind, tick.
+        Number of the piece, `Kind` and tick of each change, sorted in this order.
     value : float64 array, shape (n_changes,)
-        Tempo in quarter notes per minute; of metre and key the number of its name.
+        New tempo in quarter notes per minute; for a new metre or key its index in `metres` or `keys`.
     metres, keys : list of str
-        The names, such as "6/8" and "G major".
+        Names such as "6/8", and such as "G major".
     """
 
     piece: NDArray[np.int64]
@@ -69,7 +69,7 @@ class Changes:
     keys: list[str]
 
     def only(self, kind: Kind, piece: int | None = None) -> Changes:
-        """Those of one kind, and of one piece."""
+        """Select the changes of one kind and, where one is given, of one piece."""
         wanted = self.kind == kind
         return self[wanted if piece is None else wanted & (self.piece == piece)]
 
@@ -84,7 +84,7 @@ class Changes:
         )
 
     def numbered(self, number: NDArray[np.int64]) -> Changes:
-        """The same, with a new number for each piece."""
+        """Renumber the pieces: piece n becomes ``number[n]``."""
         return replace(self, piece=number[self.piece])
 
     def first(self, kind: Kind, n_pieces: int) -> NDArray[np.float64]:
@@ -100,14 +100,14 @@ class Changes:
         return TempoChanges(changes.onset_tick, changes.value)
 
     def names_of(self, kind: Kind, piece: int) -> tuple[tuple[int, str], ...]:
-        """(onset_tick, name) of each change of a piece's metre or key."""
+        """Pairs of onset_tick and name, one for each change of a piece's metre or key."""
         changes = self.only(kind, piece)
         names = self.metres if kind == Kind.METRE else self.keys
         numbers = changes.value.astype(int).tolist()
         return tuple(zip(changes.onset_tick.tolist(), [names[n] for n in numbers], strict=True))
 
     def seconds_until(self, end_tick: IntArray, ticks_per_quarter: IntArray) -> NDArray[np.float64]:
-        """How long each piece takes from tick 0 to a tick, as `TempoChanges.seconds_until`."""
+        """Seconds from tick 0 of each piece to a tick, shape (n_pieces,); see `TempoChanges.seconds_until`."""
         changes = self.only(Kind.TEMPO)
         pieces = np.arange(len(end_tick))
         piece = np.concatenate([pieces, changes.piece])
@@ -125,12 +125,12 @@ class Changes:
 
 
 def named(value: NDArray[np.float64], names: list[str]) -> list[str | None]:
-    """Names by their numbers; None for NaN."""
+    """Look up names by their indices; None for NaN."""
     return [None if number != number else names[int(number)] for number in value.tolist()]
 
 
 def changes_of(pieces: Sequence[UnsortedPiece | ParsedPiece]) -> Changes:
-    """The changes of some pieces, which are numbered as they come."""
+    """Collect the changes of some pieces, which are numbered in the order given."""
     metres: dict[str, int] = {}
     keys: dict[str, int] = {}
     unsorted = {n: p for n, p in enumerate(pieces) if isinstance(p, UnsortedPiece)}
@@ -210,7 +210,7 @@ def _numbers(
     name: Callable[[int, Any], str | None],
     names: dict[str, int],
 ) -> NDArray[np.float64]:
-    """The numbers of the names of pairs; NaN where a pair has none."""
+    """Indices in `names` of what pairs are called, new ones added to it; NaN where a pair has no name."""
     codes, where = np.unique(first.astype(np.int64) << 8 | second, return_inverse=True)
     found = [name(code >> 8, code & 0xFF) for code in codes.tolist()]
     numbers = [np.nan if f is None else names.setdefault(f, len(names)) for f in found]
@@ -220,7 +220,7 @@ def _numbers(
 def _stated_in(
     number: int, piece: ParsedPiece, metres: dict[str, int], keys: dict[str, int]
 ) -> list[_Stated]:
-    """Statements of one piece of a score."""
+    """Statements of one numbered piece; new names are added to `metres` and `keys`."""
 
     def stated(kind: Kind, ticks: Any, values: Any) -> _Stated:
         return _Stated(

@@ -21,15 +21,29 @@ class GridNotes:
     Parameters
     ----------
     onset_step, duration_step, pitch : int64 arrays, shape (n_notes,)
-        Onsets and durations count grid steps; durations are positive; pitch is 0–127.
+        Onset and duration of each note in grid steps, durations positive; and its pitch, 0–127.
     steps_per_quarter : int
         Grid steps in a quarter note.
     time_signature : str
-        Such as "6/8"; what scores are barred by.
+        Time signature that scores are barred by, such as "6/8".
     tempo_qpm : float
-        Quarter notes per minute; what sound is timed by.
+        Tempo that sound is timed by, in quarter notes per minute.
     key_signature : str or None
-        Such as "G major", where it is known.
+        Key such as "G major"; None where it is unknown.
+
+    Examples
+    --------
+    Two quarter notes, C4 and E4, and a half note, G4, on a grid of sixteenths:
+
+    >>> import numpy as np
+    >>> notes = GridNotes(
+    ...     onset_step=np.array([0, 4, 8]),
+    ...     duration_step=np.array([4, 4, 8]),
+    ...     pitch=np.array([60, 64, 67]),
+    ...     steps_per_quarter=4,
+    ... )
+    >>> len(notes), notes.end_step, notes.steps_per_bar, notes.duration_sec
+    (3, 16, 16, 2.0)
     """
 
     onset_step: IntArray
@@ -45,7 +59,7 @@ class GridNotes:
 
     @property
     def end_step(self) -> int:
-        """Where the last note ends; 0 without notes."""
+        """Grid step at which the last note ends; 0 for a piece without notes."""
         return int((self.onset_step + self.duration_step).max(initial=0))
 
     @property

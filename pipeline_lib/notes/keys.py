@@ -1,4 +1,4 @@
-"""Which key a piece is in, estimated from its notes.
+"""Keys: which one a piece is in, estimated from its notes.
 
 The algorithm of Krumhansl and Schmuckler: how long each pitch class sounds is correlated with how well
 listeners found each pitch class to fit a key. Source of algorithm and profiles: Krumhansl, "Cognitive
@@ -21,7 +21,7 @@ from pipeline_lib.notes.piece import key_name
 _MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 _EQUAL_WITHIN = 1e-9
-"""Fits that differ by less than this share of a piece's length are equal: no sum's rounding decides."""
+"""Difference below which fits count as equal, as a share of a piece's length: no sum's rounding decides."""
 
 _PITCH_CLASSES = 12
 _FIFTH = 7
@@ -54,6 +54,13 @@ class Key:
     tonic : int
         Pitch class, 0–11 (0 = C).
     minor : bool
+        Whether the mode is minor.
+
+    Examples
+    --------
+    >>> key = Key(tonic=10, minor=False)
+    >>> key.name, key.semitones_to_c
+    ('Bb major', 2)
     """
 
     tonic: int
@@ -61,7 +68,7 @@ class Key:
 
     @property
     def name(self) -> str:
-        """As `pipeline_lib.notes.piece.key_name` writes it, with five flats or six sharps at most."""
+        """Name as `pipeline_lib.notes.piece.key_name` writes it, with five flats or six sharps at most."""
         relative_major = self.tonic + _MINOR_THIRD if self.minor else self.tonic
         # A fifth up is a sharp more.
         sharps = (relative_major * _FIFTH + _MOST_FLATS) % _PITCH_CLASSES - _MOST_FLATS
@@ -71,24 +78,34 @@ class Key:
 
     @property
     def semitones_to_c(self) -> int:
-        """The smaller way to C major or A minor, -6 to 5; of two equal ways the one down."""
+        """Smallest transposition to C major or A minor, -6 to 5; of two equal ones the one down."""
         target = _PITCH_CLASSES - _MINOR_THIRD if self.minor else 0
         half = _PITCH_CLASSES // 2
         return (target - self.tonic + half) % _PITCH_CLASSES - half
 
 
 def estimate_key(pitch: NDArray[np.integer], duration_tick: NDArray[np.integer]) -> Key:
-    """The key that fits notes best.
+    """Estimate the key that fits notes best.
 
     Parameters
     ----------
     pitch, duration_tick : integer arrays, shape (n_notes,)
-        At least one note; durations, in any unit, are the weights.
+        Pitch and duration of each note, at least one; durations, in any unit, are the weights.
 
     Returns
     -------
     Key
         Of equally good ones the first, major before minor and C before B: C major for twelve equal tones.
+
+    Examples
+    --------
+    The scale of G major with a long tonic:
+
+    >>> import numpy as np
+    >>> pitch = np.array([67, 69, 71, 72, 74, 76, 78, 79])
+    >>> duration_tick = np.array([2, 1, 1, 1, 1, 1, 1, 2])
+    >>> estimate_key(pitch, duration_tick).name
+    'G major'
     """
     sounding = np.bincount(pitch % _PITCH_CLASSES, duration_tick, _PITCH_CLASSES)
     # The deviation of `sounding`, by which a correlation is divided, is the same for every key.

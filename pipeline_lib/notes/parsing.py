@@ -1,4 +1,4 @@
-"""From files to tables, a chunk at a time.
+"""Parsing: from files to tables, a chunk at a time.
 
 A file that cannot be read becomes a rejected row with its reason, whatever a parser does. What kind a file
 is of is decided by its first bytes, then by its suffix: MIDI under the name of a score is MIDI.
@@ -26,32 +26,39 @@ from pipeline_lib.notes.table import RejectReason
 _MIDI_MARKS = (b"MThd", b"RIFF")
 
 _CHUNK_NOTES = 250_000
-"""A chunk is closed when it holds so many notes, or `MAX_PIECES`."""
+"""Number of notes at which a chunk is closed; it is closed at `MAX_PIECES` pieces, too."""
 
 _Pieces = Sequence[UnsortedPiece | ParsedPiece | RejectedFile]
 
 
 def read_pieces(data: bytes, suffix: str, config: ParseConfig) -> tuple[ParsedPiece, ...]:
-    """Read a music file of any kind that we know.
+    r"""Read a music file of any supported format: MIDI, ABC, kern or MusicXML.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     suffix : str
-        Of its name, in lower case, such as ".abc".
+        Suffix of the file's name in lower case, such as ".abc".
     config : ParseConfig
         How to read it.
 
     Returns
     -------
     tuple of ParsedPiece
-        At least one, as the file has them: some may have no notes.
+        The pieces of the file in its order, at least one; some may have no notes.
 
     Raises
     ------
     RejectedFile
-        It cannot be used.
+        The file, or one of its pieces, cannot be read; says why.
+
+    Examples
+    --------
+    >>> from pipeline_lib.config import ParseConfig
+    >>> (piece,) = read_pieces(b"X:1\nL:1/4\nK:C\nC D E2 |]\n", ".abc", ParseConfig())
+    >>> piece.pitch.tolist(), piece.duration_quarter
+    ([60, 62, 64], 4.0)
     """
     pieces = _read(data, suffix, config)
     for piece in pieces:
@@ -61,12 +68,12 @@ def read_pieces(data: bytes, suffix: str, config: ParseConfig) -> tuple[ParsedPi
 
 
 def first_piece(pieces: Sequence[ParsedPiece]) -> ParsedPiece:
-    """The first of a file's pieces that there is something to learn from.
+    """Find the first of a file's pieces that has notes other than percussion.
 
     Raises
     ------
     RejectedFile
-        There is none.
+        No piece has; says why the last one cannot be used.
     """
     why_not = RejectedFile(RejectReason.NO_NOTES, "no pieces")
     for piece in pieces:
@@ -84,22 +91,22 @@ def parse_files(
     config: ParseConfig,
     before_tune: Callable[[], object] = lambda: None,
 ) -> Iterator[ShardTables]:
-    """Parse files, each as soon as it is drawn.
+    """Parse files into tables, a chunk of files at a time.
 
     Parameters
     ----------
     files : iterable of (SourceFile, content)
-        Contents are bytes, or why there are none.
+        Each file and its bytes, or why these cannot be had; drawn one by one, each when it is parsed.
     config : ParseConfig
         How to read them.
     before_tune : callable
-        Called before each tune of a file that holds many.
+        Called without arguments before each tune of a file that holds many.
 
     Yields
     ------
     ShardTables
-        Of a chunk of files, in the order in which they came, pieces of one file by tune; a file of very many
-        pieces may reach into several. At least one chunk, be it empty.
+        Tables of one chunk: files in the order in which they came, pieces of one file by tune. A file of very
+        many pieces may reach into several chunks. There is at least one chunk, be it empty.
     """
     rows: list[PieceRow] = []
     n_notes = n_chunks = 0
@@ -130,7 +137,7 @@ def _read(
     config: ParseConfig,
     before_tune: Callable[[], object] = lambda: None,
 ) -> _Pieces:
-    """The pieces in a file; one rejection if it cannot be read, whatever the parser trips over."""
+    """Read the pieces of a file; one rejection if it cannot be read, whatever the parser trips over."""
     try:
         if suffix in SCORE_SUFFIXES and data[:4] not in _MIDI_MARKS:
             pieces: _Pieces = read_scores(data, suffix, before_tune)

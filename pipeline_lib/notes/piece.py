@@ -21,11 +21,11 @@ from pipeline_lib.notes.tempos import NO_TEMPO, TempoChanges
 
 DEFAULT_TIME_SIGNATURE = "4/4"
 DEFAULT_VELOCITY = 80
-"""For scores and for what we write: mezzo-forte."""
+"""Velocity of notes from scores, which state none, and of all notes that we write: mezzo-forte."""
 
 MAX_TICK = 2**31 - 1
 MAX_NOTES = 2_000_000
-"""More notes than this are no piece of music (a symphony has about 100,000)."""
+"""The most notes that one piece may have; a symphony has about 100,000."""
 MAX_TRACKS = 2**16 - 1
 
 _MAX_PITCH = 127
@@ -45,7 +45,7 @@ class RejectedFile(Exception):  # noqa: N818 - not an error: it becomes a row of
     ----------
     reason : RejectReason
     detail : str
-        For a reader who wants to repair the file.
+        What exactly is wrong, for a reader who wants to repair the file.
     """
 
     def __init__(self, reason: RejectReason, detail: str) -> None:
@@ -58,15 +58,16 @@ class RejectedFile(Exception):  # noqa: N818 - not an error: it becomes a row of
 
 
 class TrackInfo(NamedTuple):
-    """What a piece says about one of its tracks.
+    """One track of a piece, as the file describes it.
 
     Parameters
     ----------
     name : str or None
-        As the file has it, without outer blanks; None where it has none.
+        Name of the track without surrounding blanks; None where it has none.
     program : int
         General MIDI program, 0–127.
     is_drum : bool
+        Whether the track is percussion.
     """
 
     name: str | None = None
@@ -78,29 +79,30 @@ class TrackInfo(NamedTuple):
 class ParsedPiece:
     """The notes of one piece in its own resolution, sorted by onset, track, pitch, then as in the file.
 
-    Its numbers fit the note table: making one of numbers that do not raises `RejectedFile`.
+    Creating one with numbers that do not fit the note table raises `RejectedFile`.
 
     Parameters
     ----------
     track, pitch, velocity : integer arrays, shape (n_notes,)
-        `track` counts from 0 and indexes `tracks`; the others are 0–127.
+        Of each note: the index of its track in `tracks`, its pitch and its velocity (both 0–127).
     onset_tick, duration_tick : integer arrays, shape (n_notes,)
         Ticks from the start of the piece; durations are positive.
     tracks : tuple of TrackInfo
-        Tracks with or without notes.
+        All tracks of the piece, with or without notes.
     ticks_per_quarter : int
         Ticks in a quarter note.
     tempos : TempoChanges
+        Every change of tempo.
     time_signatures : tuple of (onset_tick, time_signature)
         Every change of metre, such as ``(0, "6/8")``.
     key_signatures : tuple of (onset_tick, key_signature)
         Every change of key, such as ``(0, "G major")``.
     n_unended : int
-        Notes that begin and never end; they are not among the notes.
+        Number of notes that begin and never end; they are not among the notes.
     n_zero_length : int
-        Notes that end as they begin; they are not among the notes.
+        Number of notes that end as they begin; they are not among the notes.
     repair : str or None
-        What had to be mended before the file could be read.
+        What had to be repaired before the file could be read; None where nothing was.
     """
 
     track: IntArray
@@ -150,32 +152,32 @@ class ParsedPiece:
 
     @property
     def time_signature(self) -> str:
-        """The first metre."""
+        """The first time signature; "4/4" where the piece states none."""
         return self.time_signatures[0][1] if self.time_signatures else DEFAULT_TIME_SIGNATURE
 
     @property
     def key_signature(self) -> str | None:
-        """The first key, where the piece states one."""
+        """The first key signature, such as "G major"; None where the piece states none."""
         return self.key_signatures[0][1] if self.key_signatures else None
 
     @cached_property
     def end_tick(self) -> int:
-        """Where the last note ends; 0 without notes."""
+        """Tick at which the last note ends; 0 for a piece without notes."""
         return int(np.add(self.onset_tick, self.duration_tick, dtype=np.int64).max(initial=0))
 
     @property
     def duration_quarter(self) -> float:
-        """From the start of the piece to the end of its last note, in quarter notes."""
+        """Length of the piece in quarter notes, from tick 0 to the end of its last note."""
         return self.end_tick / self.ticks_per_quarter
 
     @property
     def duration_sec(self) -> float:
-        """The same in seconds, through all changes of tempo."""
+        """Length of the piece in seconds, from tick 0 to the end of its last note, at the stated tempos."""
         return self.tempos.seconds_until(self.end_tick, self.ticks_per_quarter)
 
 
 def check_usable(piece: ParsedPiece) -> None:
-    """Raise RejectedFile for a piece that there is nothing to learn from."""
+    """Raise `RejectedFile` for a piece that has no notes, or none but percussion."""
     if not len(piece):
         raise RejectedFile(RejectReason.NO_NOTES, f"{len(piece.tracks)} tracks without notes")
     if piece.is_drum.all():
@@ -183,12 +185,30 @@ def check_usable(piece: ParsedPiece) -> None:
 
 
 def time_signature_name(beats: int, unit: int) -> str | None:
-    """Such as "6/8"; None where music cannot be barred like that."""
+    """Name a time signature.
+
+    Parameters
+    ----------
+    beats, unit : int
+        Upper and lower number of the signature.
+
+    Returns
+    -------
+    str or None
+        Such as "6/8"; None for numbers that no music is barred by.
+
+    Examples
+    --------
+    >>> time_signature_name(6, 8)
+    '6/8'
+    >>> time_signature_name(3, 0) is None
+    True
+    """
     return f"{beats}/{unit}" if 1 <= beats <= _MAX_BEATS and unit in _BEAT_UNITS else None
 
 
 def changes_only(states: Iterable[tuple[int, str | None]]) -> tuple[tuple[int, str], ...]:
-    """What a piece states about its metre or key, reduced to the changes.
+    """Reduce what a piece states about its metre or key to the changes.
 
     Parameters
     ----------
@@ -199,6 +219,11 @@ def changes_only(states: Iterable[tuple[int, str | None]]) -> tuple[tuple[int, s
     -------
     tuple of (onset_tick, value)
         Sorted; no value repeats the one before it.
+
+    Examples
+    --------
+    >>> changes_only([(0, "4/4"), (960, "4/4"), (1920, "3/4")])
+    ((0, '4/4'), (1920, '3/4'))
     """
     latest = {tick: value for tick, value in sorted(states, key=itemgetter(0)) if value is not None}
     changes: list[tuple[int, str]] = []
@@ -209,7 +234,7 @@ def changes_only(states: Iterable[tuple[int, str | None]]) -> tuple[tuple[int, s
 
 
 def key_name(sharps: int, minor: bool) -> str | None:
-    """Name of a key signature.
+    """Name a key signature.
 
     Parameters
     ----------
@@ -222,6 +247,13 @@ def key_name(sharps: int, minor: bool) -> str | None:
     -------
     str or None
         Such as "Bb major"; None where there is no key with so many sharps or flats.
+
+    Examples
+    --------
+    >>> key_name(-2, minor=False)
+    'Bb major'
+    >>> key_name(-2, minor=True)
+    'G minor'
     """
     if abs(sharps) > _MAX_SHARPS:
         return None
@@ -230,7 +262,15 @@ def key_name(sharps: int, minor: bool) -> str | None:
 
 
 def key_sharps(name: str) -> tuple[int, bool]:
-    """Inverse of `key_name`: number of sharps (flats negative), and whether the mode is minor."""
+    """Number of sharps in a key's signature (flats negative), and whether its mode is minor.
+
+    This is the inverse of `key_name`.
+
+    Examples
+    --------
+    >>> key_sharps("Bb major")
+    (-2, False)
+    """
     tonic, mode = name.split()
     minor = mode == "minor"
     return (_MINOR_KEYS if minor else _MAJOR_KEYS).index(tonic) - _MAX_SHARPS, minor

@@ -52,8 +52,8 @@ from pipeline_lib.notes.tempos import TempoChanges, tempo_changes
 
 _TUNE_START = re.compile(r"^(?=[ \t]*X:)", re.MULTILINE)
 _SHARED_LINE = re.compile(r"%abc-|%%|[A-JL-WYZ]:")
-"""What holds for every tune: the version (which decides how far an accidental reaches), directives, and all
-fields but `K:`, which ends the header of a tune, and `X:`, which begins one."""
+"""Lines before the first tune that hold for every tune: the version (which decides how far an accidental
+reaches), directives, and all fields but `K:`, which ends the header of a tune, and `X:`, which begins one."""
 _ABC_PARAGRAPH = re.compile(r"^%|^[ \t]*[A-Za-z]:|\|", re.MULTILINE)
 _XML_MARK = rb"<score-(partwise|timewise)"
 _MARKS = {
@@ -63,29 +63,29 @@ _MARKS = {
     ".mxl": rb"^PK",
     ".xml": _XML_MARK,
 }
-"""What every file of a kind holds somewhere."""
+"""Pattern that every file of a format holds somewhere, by suffix."""
 
 _BASE_TICKS_PER_QUARTER = 480
 _ROUNDED_TICKS_PER_QUARTER = 10_080
-"""Where nothing is exact: divides by every number up to 10."""
+"""Resolution where none within MIDI's bounds is exact: divisible by every number up to 10."""
 _MAX_TICKS_PER_QUARTER = 32_767
 _MAX_DENOMINATOR = 65_535
-"""music21 holds times as binary floats or as fractions up to this denominator."""
+"""Largest denominator of a time: music21 holds times as binary floats or as fractions up to it."""
 
 
 def read_scores(
     data: bytes, suffix: str, before_tune: Callable[[], object] = lambda: None
 ) -> tuple[ParsedPiece | RejectedFile, ...]:
-    """Read an ABC, kern or MusicXML file.
+    r"""Read an ABC, kern or MusicXML file.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     suffix : str
-        Its suffix in lower case, which tells music21 the format.
+        Suffix of the file in lower case, which tells music21 the format.
     before_tune : callable
-        Called before each tune of a book, which may take minutes as a whole.
+        Called without arguments before each tune of a book, which may take minutes as a whole.
 
     Returns
     -------
@@ -96,7 +96,20 @@ def read_scores(
     Raises
     ------
     RejectedFile
-        The file cannot be used, or not the one piece in it.
+        The file cannot be read, or the one piece in it cannot.
+
+    Examples
+    --------
+    A tune of four bars, of which the first two are repeated:
+
+    >>> tune = b"X:1\nM:2/4\nL:1/4\nK:G\n|: G B | c d :| e2 | g2 |]\n"
+    >>> (piece,) = read_scores(tune, ".abc")
+    >>> piece.pitch.tolist()
+    [67, 71, 72, 74, 67, 71, 72, 74, 76, 79]
+    >>> piece.duration_quarter
+    12.0
+    >>> piece.time_signature, piece.key_signature
+    ('2/4', 'G major')
     """
     _check_kind(data, suffix)
     tunes = _tunes(_abc_text(data)) if suffix == ".abc" else []
@@ -116,12 +129,12 @@ def load_parser() -> None:
 
 
 def load_scores(data: bytes, suffix: str) -> list[Any]:
-    """The scores in a file, each a `music21.stream.Score`; parameters as in `read_scores`.
+    """Load the scores of a file, each a `music21.stream.Score`; parameters as in `read_scores`.
 
     Raises
     ------
     RejectedFile
-        music21 finds no score in it.
+        The file is malformed, or music21 finds no score in it.
     """
     from music21 import stream
 
@@ -175,7 +188,7 @@ def _tunes(text: str) -> list[str]:
 
 
 def _read_tune(text: str) -> ParsedPiece | RejectedFile:
-    """One tune of several: whatever is wrong with it must not cost the others."""
+    """Read one tune of several; whatever is wrong with it is returned, for it must not cost the others."""
     try:
         (score, *_) = load_scores(text.encode(), ".abc")
         return score_to_piece(score)
@@ -202,7 +215,7 @@ def _parse(data: bytes, suffix: str) -> Any:
 
 
 def _parse_abc(text: str) -> Any:
-    """As music21's converter does it, but with the ties of chords, which it reads and drops."""
+    """Parse ABC as music21's converter does, but keep the ties of chords, which it reads and drops."""
     from music21 import abcFormat, note, tie
 
     tokens = abcFormat.ABCFile().readstr(text)
@@ -218,13 +231,13 @@ def _parse_abc(text: str) -> Any:
 
 
 def _abc_text(data: bytes) -> str:
-    """A file without its free text, which music21 would take for notes."""
+    """Text of an ABC file without its prose, which music21 would take for notes."""
     paragraphs = re.split(r"\n[ \t]*\n", _decoded(data))
     return "\n\n".join(p for p in paragraphs if _ABC_PARAGRAPH.search(p))
 
 
 def _decoded(data: bytes) -> str:
-    """Text with the line ends of this language, whichever the file has."""
+    """Decode UTF-8 or else Latin-1; every kind of line end becomes a line feed."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -233,7 +246,7 @@ def _decoded(data: bytes) -> str:
 
 
 def score_to_piece(score: Any) -> ParsedPiece:
-    """The notes that a `music21.stream.Score` stands for, as they are played."""
+    """Convert a `music21.stream.Score` to the notes that are played, with repeats expanded and ties joined."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         played = _expand_repeats(score)
@@ -271,7 +284,7 @@ def _expand_repeats(score: Any) -> Any:
 
 
 def _drop_natural_signs(score: Any) -> None:
-    """Leave naturals without a sign: of notes tied to both sides, music21 joins those that have the same."""
+    """Remove natural signs: of notes tied on both sides, music21 joins only those with equal signs."""
     for element in score.recurse().notes:
         for pitch in element.pitches:
             if pitch.accidental is not None and pitch.accidental.name == "natural":
@@ -302,7 +315,7 @@ def _fraction(quarters: float | Fraction) -> Fraction:
 
 
 def _exact_resolution(times_quarter: list[Fraction]) -> int:
-    """Ticks per quarter note at which all times are whole numbers, or else a rich compromise."""
+    """Ticks per quarter note at which all times are whole, or else `_ROUNDED_TICKS_PER_QUARTER`."""
     denominators = {time.denominator for time in times_quarter}
     exact = math.lcm(_BASE_TICKS_PER_QUARTER, *denominators)
     return exact if exact <= _MAX_TICKS_PER_QUARTER else _ROUNDED_TICKS_PER_QUARTER
@@ -311,7 +324,7 @@ def _exact_resolution(times_quarter: list[Fraction]) -> int:
 def _to_ticks(
     onset_quarter: list[Fraction], duration_quarter: list[Fraction], ticks_per_quarter: int
 ) -> tuple[Any, Any]:
-    """Onsets and durations in ticks; both ends are rounded, so that notes that touch still do."""
+    """Convert onsets and durations to ticks, rounding both ends, so that notes that touch still do."""
     onset = np.array([round(t * ticks_per_quarter) for t in onset_quarter], np.int64)
     ends = (o + d for o, d in zip(onset_quarter, duration_quarter, strict=True))
     offset = np.array([round(t * ticks_per_quarter) for t in ends], np.int64)

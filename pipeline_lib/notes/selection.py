@@ -1,4 +1,4 @@
-"""Which notes of a piece are learnt from.
+"""Selection: which notes of a piece are learnt from.
 
 `select_notes` applies the settings of `pipeline_lib.config.SelectConfig` in this order: drums dropped, tracks
 chosen, pitches outside the range dropped, short notes dropped, skyline, limits of length, transposition. The
@@ -41,9 +41,11 @@ class PieceNotes:
     Parameters
     ----------
     track, pitch, onset_tick, duration_tick : integer arrays, shape (n_notes,)
-        Of any width.
+        Of each note: number of its track, pitch (0–127), onset and duration in ticks; integers of any width.
     is_drum : bool array, shape (n_notes,)
+        Whether each note is percussion.
     ticks_per_quarter : int
+        Ticks in a quarter note.
     """
 
     track: IntArray
@@ -57,7 +59,7 @@ class PieceNotes:
         return len(self.pitch)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> PieceNotes:
-        """Some of the notes, by mask or by row numbers."""
+        """Select notes by a mask or by row numbers."""
         return PieceNotes(
             self.track[rows],
             self.is_drum[rows],
@@ -70,18 +72,18 @@ class PieceNotes:
 
 @dataclass(frozen=True, eq=False)
 class Selected:
-    """What is learnt from a piece.
+    """The notes of a piece that are learnt from, and how they came to be.
 
     Parameters
     ----------
     notes : PieceNotes
-        Those kept, transposed.
+        The notes kept, transposed.
     before_transposition : PieceNotes
         The same notes in the key of the file: what duplicates are recognised by.
     tracks : tuple of int
-        The tracks chosen, of those that have pitched notes.
+        Numbers of the tracks chosen, of those that have pitched notes.
     estimated_key : str or None
-        Such as "G major"; None where transposition is off.
+        Key that the piece was transposed from, such as "G major"; None where transposition is off.
     transposed_semitones : int
         How far up the piece was moved.
     """
@@ -105,6 +107,7 @@ def select_notes(
     track_names : sequence of str or None
         The name of each track.
     config : SelectConfig
+        Which notes to keep, and whether to transpose them.
 
     Returns
     -------
@@ -114,6 +117,29 @@ def select_notes(
     ------
     RejectedFile
         No track has the name asked for, or too few or too many notes are left.
+
+    Examples
+    --------
+    A melody above a bass in a track of its own, in D major:
+
+    >>> import numpy as np
+    >>> from pipeline_lib.config import SelectConfig
+    >>> notes = PieceNotes(
+    ...     track=np.array([0, 1, 0, 0]),
+    ...     is_drum=np.zeros(4, dtype=bool),
+    ...     pitch=np.array([74, 50, 78, 81]),
+    ...     onset_tick=np.array([0, 0, 480, 960]),
+    ...     duration_tick=np.array([480, 1440, 480, 480]),
+    ...     ticks_per_quarter=480,
+    ... )
+    >>> config = SelectConfig(
+    ...     tracks="highest_mean_pitch", min_notes=3, transpose="c_major_a_minor"
+    ... )
+    >>> selected = select_notes(notes, ["Flute", "Cello"], config)
+    >>> selected.tracks, selected.notes.pitch.tolist()
+    ((0,), [72, 76, 79])
+    >>> selected.estimated_key, selected.transposed_semitones
+    ('D major', -2)
     """
     pitched = notes.take(~notes.is_drum)
     tracks = _choose_tracks(pitched, track_names, config)
@@ -133,6 +159,24 @@ def skyline(notes: PieceNotes) -> PieceNotes:
     """Melody of a piece: no two notes of the result sound together.
 
     Of notes with the same onset the highest is kept, of equal pitches the longest, until the next onset.
+
+    Examples
+    --------
+    A chord of a half note, above which the next note begins after a quarter:
+
+    >>> import numpy as np
+    >>> melody = skyline(
+    ...     PieceNotes(
+    ...         track=np.array([0, 0, 0]),
+    ...         is_drum=np.zeros(3, dtype=bool),
+    ...         pitch=np.array([60, 64, 67]),
+    ...         onset_tick=np.array([0, 0, 480]),
+    ...         duration_tick=np.array([960, 960, 480]),
+    ...         ticks_per_quarter=480,
+    ...     )
+    ... )
+    >>> melody.pitch.tolist(), melody.duration_tick.tolist()
+    ([64, 67], [480, 480])
     """
     # The last note of each onset, once they are sorted by onset, pitch and duration.
     order = np.lexsort((notes.duration_tick, notes.pitch, notes.onset_tick))
@@ -147,18 +191,27 @@ def skyline(notes: PieceNotes) -> PieceNotes:
 def rounding_errors(
     onset_tick: IntArray, ticks_per_quarter: int, steps_per_quarter: int
 ) -> tuple[float, float]:
-    """How far onsets are moved to reach the nearest step of a grid.
+    """Measure how far onsets are moved to reach the nearest step of a grid.
 
     Parameters
     ----------
     onset_tick : integer array, shape (n_notes,)
-        At least one, from the start of the piece.
+        Onsets from the start of the piece, at least one.
     ticks_per_quarter, steps_per_quarter : int
+        Ticks, and steps of the grid, in a quarter note.
 
     Returns
     -------
     mean, largest : float
-        In quarter notes.
+        Distances in quarter notes.
+
+    Examples
+    --------
+    The second of two onsets is 10 of 100 ticks from a quarter:
+
+    >>> import numpy as np
+    >>> rounding_errors(np.array([0, 110]), ticks_per_quarter=100, steps_per_quarter=1)
+    (0.05, 0.1)
     """
     # In units of 1 / (ticks_per_quarter * steps_per_quarter), where both ticks and steps are integers.
     past_step = onset_tick.astype(np.int64) * steps_per_quarter % ticks_per_quarter
@@ -184,7 +237,7 @@ def _choose_tracks(
 
 
 def _named_tracks(track_names: Sequence[str | None], wanted: str) -> set[int]:
-    """Numbers of all tracks of a name; there is at least one."""
+    """Numbers of the tracks that have a name; raises `RejectedFile` where none has."""
     comparable = [(name or "").strip().casefold() for name in track_names]
     named = {track for track, name in enumerate(comparable) if name == wanted.strip().casefold()}
     if not named:
@@ -220,7 +273,7 @@ def _check_length(n_notes: int, config: SelectConfig) -> None:
 
 
 def _within_range(semitones: int, pitch: IntArray) -> int:
-    """The move itself, or the other way round the octave, or none: the first that keeps pitches in 0–127."""
+    """The first transposition that keeps pitches in 0–127: this one, the other way round the octave, or none."""
     lowest, highest = int(pitch.min()), int(pitch.max())
     other_way = semitones - _OCTAVE if semitones > 0 else semitones + _OCTAVE
     fitting = (

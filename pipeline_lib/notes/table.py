@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 PIECE_ID_LENGTH = 16
-"""Hex digits of the file's SHA-256 that name a piece."""
+"""Number of hex digits of a file's SHA-256 that name a piece."""
 
 _PIECE_ID = pa.dictionary(pa.int32(), pa.string())
 
@@ -41,7 +41,7 @@ NOTE_SCHEMA = pa.schema(
 
 _ONSETS_AS_DELTAS = {"column_encoding": {"onset_tick": "DELTA_BINARY_PACKED"}}
 _STATISTICS_OF_PIECES = {"write_statistics": ["piece_id"]}
-"""What else a reader would search for is nearly the same in all row groups."""
+"""Parquet statistics for ``piece_id`` alone: other columns hold nearly the same values in all row groups."""
 
 NOTE_PARQUET_OPTIONS: dict[str, Any] = {
     "row_group_size": 131_072,
@@ -49,7 +49,7 @@ NOTE_PARQUET_OPTIONS: dict[str, Any] = {
     **_ONSETS_AS_DELTAS,
     **_STATISTICS_OF_PIECES,
 }
-"""How note tables are written: half the bytes of Parquet's defaults, since onsets only grow in a piece."""
+"""Options that note tables are written with: half the bytes of Parquet's defaults, since onsets only grow in a piece."""
 
 TRACK_SCHEMA = pa.schema(
     [
@@ -85,6 +85,7 @@ CHANGE_PARQUET_OPTIONS: dict[str, Any] = {
     **_ONSETS_AS_DELTAS,
     **_STATISTICS_OF_PIECES,
 }
+"""Options that tables of changes are written with."""
 
 SHARD_PIECE_SCHEMA = pa.schema(
     [
@@ -111,8 +112,8 @@ SHARD_PIECE_SCHEMA = pa.schema(
 """One row per piece in a shard, accepted or not; copies of one file content are one row.
 
 ``sha256`` is that of the file. ``tune`` numbers the pieces of a file that holds several, from 1; it is null
-where the file is one piece. ``repair`` says what had to be mended before the file could be read, where
-mending is allowed. ``tempo_qpm`` (120 where the file has none), ``time_signature`` ("4/4" where it has none)
+where the file is one piece. ``repair`` says what had to be repaired before the file could be read, where
+repairs are allowed. ``tempo_qpm`` (120 where the file has none), ``time_signature`` ("4/4" where it has none)
 and ``key_signature`` (such as "G major"; null where it has none) are the first of the piece.
 ``n_unended`` counts notes that never end, ``n_zero_length`` notes of no length: neither is in the note table.
 ``duration_quarter`` and ``duration_sec`` reach from tick 0 to the end of the last note, the latter through
@@ -175,7 +176,7 @@ first of a group has none. ``split`` and ``duplicate_group`` are null for reject
 
 
 class Status(StrEnum):
-    """What became of a file."""
+    """Outcome for a file or piece of the corpus."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -183,7 +184,7 @@ class Status(StrEnum):
 
 
 class Split(StrEnum):
-    """What a piece is used for."""
+    """Part of the corpus that a piece belongs to."""
 
     TRAIN = "train"
     VALID = "valid"
@@ -191,23 +192,23 @@ class Split(StrEnum):
 
 
 class DuplicateKind(StrEnum):
-    """In which sense a piece repeats another one, the strictest that holds."""
+    """Sense in which a piece repeats another one, the strictest that holds."""
 
     EXACT = "exact"
     """The same bytes."""
     SAME_NOTES = "same_notes"
     """The same selected notes up to tempo and resolution, in whatever file."""
     TRANSPOSED = "transposed"
-    """The same, but in another key."""
+    """The same selected notes, but in another key."""
     NEAR = "near"
-    """Most of its phrases are the other's, in any key."""
+    """At least the share `DuplicateConfig.min_similarity` of their phrases in common, in any key."""
 
 
 class RejectReason(StrEnum):
-    """Why a file or piece was not used; the whole list."""
+    """Reason why a file or piece is not used; there is no other."""
 
     UNREADABLE = "unreadable"
-    """The file system or its archive would not give its bytes."""
+    """The file system or an archive did not give the file's bytes."""
     EMPTY_FILE = "empty_file"
     NOT_MUSIC = "not_music"
     """Neither MIDI nor a score format, whatever the name says."""
@@ -223,12 +224,12 @@ class RejectReason(StrEnum):
     TOO_LARGE = "too_large"
     """Longer or denser than any piece of music (bytes, ticks or notes beyond the limits)."""
     CRASHED = "crashed"
-    """The process that read it died of it, twice."""
+    """The process that read the file died of it, twice."""
     TIMED_OUT = "timed_out"
-    """Reading it took longer than a file may take."""
+    """Reading the file took longer than a file may take."""
     OUT_OF_MEMORY = "out_of_memory"
-    """Reading it took more memory than a process may have."""
+    """Reading the file took more memory than a process may have."""
     NO_SUCH_TRACK = "no_such_track"
-    """It has no track of the name that is asked for."""
+    """No track has the name that is asked for."""
     TOO_FEW_NOTES = "too_few_notes"
     TOO_MANY_NOTES = "too_many_notes"

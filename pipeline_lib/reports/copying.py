@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from pipeline_lib.evaluation.novelty import JUDGED_NGRAM
+from pipeline_lib.evaluation.novelty import FLAGGED_NGRAM
 from pipeline_lib.evaluation.sets import GENERATED
 from pipeline_lib.reports.content import Copying, ExcerptScore, LongestMatch
 from pipeline_lib.reports.language import Texts, in_all_languages
@@ -67,10 +67,10 @@ def copying_note(copying: Copying, texts: Texts) -> str:
     baseline = copying.baseline
     if math.isnan(baseline.match_notes):
         return texts("copying.no_held_out")
-    sentences = [texts("copying.note", notes=f"{baseline.match_notes:.0f}", n=JUDGED_NGRAM)]
+    sentences = [texts("copying.note", notes=f"{baseline.match_notes:.0f}", n=FLAGGED_NGRAM)]
     if not math.isnan(baseline.copy_rate):
         percent = f"{100 * baseline.copy_rate:.0f}"
-        sentences.append(texts("copying.rate", percent=percent, n=JUDGED_NGRAM))
+        sentences.append(texts("copying.rate", percent=percent, n=FLAGGED_NGRAM))
     return texts("finding.between_sentences").join(sentences)
 
 

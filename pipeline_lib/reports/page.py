@@ -19,7 +19,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline_lib.evaluation.novelty import JUDGED_NGRAM
+from pipeline_lib.evaluation.novelty import FLAGGED_NGRAM
 from pipeline_lib.evaluation.sets import CONTROL, TRAIN
 from pipeline_lib.reports import music_plots, plots, sample_rolls
 from pipeline_lib.reports.content import ReportContent, Sample
@@ -176,7 +176,7 @@ def _copying(content: ReportContent) -> dict[str, Any]:
     copying, longest = content.copying, content.copying.longest
     return {
         "rows": list(copy_rows(copying.novelty)),
-        "n": JUDGED_NGRAM,
+        "n": FLAGGED_NGRAM,
         "note": in_all_languages(lambda texts: copying_note(copying, texts)),
         # The samples' scores have the seeds before these.
         "excerpts": shown_excerpts(longest, seed=len(content.samples) + 1) if longest else [],

@@ -1,4 +1,4 @@
-"""ABC: notes on the grid -> a tune in text.
+"""Tunes in ABC: notes on the grid -> text.
 
 Source: the ABC music standard 2.1 (December 2011), abcnotation.com/wiki/abc:standard:v2.1.
 
@@ -32,7 +32,7 @@ from pipeline_lib.scores.spelling import (
 
 _BARS_PER_LINE = 4
 _UNIT = TICKS_PER_QUARTER // 2
-"""Ticks of the length that a note without a number has: an eighth."""
+"""Length of a note that is written without a number, in ticks: an eighth."""
 _SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 _OCTAVE_OF_CAPITALS = 4
 
@@ -45,9 +45,36 @@ def write_abc(notes: GridNotes, path: Path, *, title: str) -> None:
     notes : GridNotes
         Barred by its time signature; spelled by its key, or by an estimate where it has none.
     path : Path
-        An ``.abc`` file.
+        The ``.abc`` file to write.
     title : str
         The title in the file.
+
+    Examples
+    --------
+    A quarter note, two eighths and a half note:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> notes = GridNotes(
+    ...     onset_step=np.array([0, 4, 6, 8]),
+    ...     duration_step=np.array([4, 2, 2, 8]),
+    ...     pitch=np.array([67, 69, 71, 66]),
+    ...     steps_per_quarter=4,
+    ...     key_signature="G major",
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "bar.abc"
+    ...     write_abc(notes, path, title="One bar")
+    ...     print(path.read_text())
+    %abc-2.1
+    X:1
+    T:One bar
+    M:4/4
+    L:1/8
+    Q:1/4=120
+    K:G
+    G2 AB F4 |]
+    <BLANKLINE>
     """
     metre = Metre.of(notes.time_signature)
     key = key_of(notes)
@@ -73,12 +100,12 @@ def _header(notes: GridNotes, key: str, metre: Metre, title: str) -> Iterator[st
 
 
 def _escaped(title: str) -> str:
-    """One line, in which nothing begins a comment or a special character."""
+    """Title on one line, escaped so that nothing in it begins a comment or a special character."""
     return re.sub(r"([\\%&])", r"\\\1", " ".join(title.split()))
 
 
 def _bar(values: Sequence[Value], key: str, metre: Metre) -> str:
-    """The notes, chords and rests of a bar."""
+    """Text of a bar: its notes, chords and rests."""
     words = zip(_tuplets(values), _sounds(values, key), values, strict=True)
     texts = [
         f"{tuplet}{sound}{_length(value)}{'-' if value.tied_to else ''}"
@@ -92,7 +119,7 @@ def _bar(values: Sequence[Value], key: str, metre: Metre) -> str:
 
 
 def _tuplets(values: Sequence[Value]) -> Iterator[str]:
-    """The mark before each value: how many values from here on take two thirds of their length."""
+    """Mark before each value, empty or such as "(3": so many values from here on take two thirds of their length."""
     closings = [position for position, value in enumerate(values) if value.closes_tuplet]
     for position, value in enumerate(values):
         if not value.opens_tuplet:
@@ -103,7 +130,7 @@ def _tuplets(values: Sequence[Value]) -> Iterator[str]:
 
 
 def _sounds(values: Sequence[Value], key: str) -> Iterator[str]:
-    """Notes, chords and rests of a bar without their lengths."""
+    """Text of each note, chord and rest of a bar, without its length."""
     in_print, by_standard = Accidentals(key, one_octave), Accidentals(key, all_octaves)
     without_chords = Accidentals(key, all_octaves)
     for value in values:
@@ -116,7 +143,7 @@ def _sounds(values: Sequence[Value], key: str) -> Iterator[str]:
 
 
 def _note(name: PitchName, readings: Sequence[Accidentals]) -> str:
-    """A note with its accidental where any reading needs it, or where it is a double one."""
+    """Text of a note, with its accidental where any reading needs it or where it is a double one."""
     needed = [reading.needs(name) for reading in readings]  # each has to hear of every note
     sign = _SIGNS[name.alter] if any(needed) or abs(name.alter) == 2 else ""
     above = name.octave - _OCTAVE_OF_CAPITALS
@@ -126,7 +153,7 @@ def _note(name: PitchName, readings: Sequence[Accidentals]) -> str:
 
 
 def _length(value: Value) -> str:
-    """Multiples of the unit, such as "", "3", "/2" or "3/2"."""
+    """Text of a value's length in multiples of the unit, such as "", "3", "/2" or "3/2"."""
     units = Fraction(value.written_length, _UNIT)
     above = "" if units.numerator == 1 else str(units.numerator)
     return above if units.denominator == 1 else f"{above}/{units.denominator}"

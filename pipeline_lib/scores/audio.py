@@ -23,34 +23,35 @@ from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.scores.ogg import with_fixed_stream_number
 
 Backend = Literal["fluidsynth", "sine"]
-"""FluidSynth plays a piano; sine waves need nothing but pretty_midi."""
+"""Ways to make sound: FluidSynth plays a piano; sine waves need nothing but pretty_midi."""
 
 SAMPLE_RATE_HZ = 44_100
 TARGET_LUFS = -18.0
 _PEAK_LIMIT = 0.89
-"""About -1 dBFS: MP3 and Vorbis may overshoot what was encoded."""
+"""Largest sample, about -1 dBFS: MP3 and Vorbis may overshoot what was encoded."""
 _FORMATS = {
     ".mp3": ("MP3", "MPEG_LAYER_III"),
     ".wav": ("WAV", "PCM_16"),
     ".ogg": ("OGG", "VORBIS"),
 }
-"""Names that soundfile has for the formats and encodings of files."""
+"""Names that soundfile has for the format and encoding of files, by suffix."""
 _RELEASE_SEC = 1.0
 _SHORTEST_SEC = 0.5
-"""Loudness is measured in blocks of 0.4 s."""
+"""Length of the shortest sound: loudness is measured in blocks of 0.4 s."""
 _VELOCITY = 90
 _FONT = "TimGM6mb.sf2"
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """How a sound was made.
+    """Record of how a sound was made.
 
     Parameters
     ----------
     backend : {"fluidsynth", "sine"}
+        What made the sound.
     font : str or None
-        File name of the SoundFont; None for sine waves.
+        File name of the SoundFont that was played; None for sine waves.
     duration_sec : float
         Length of the file, with the last note's release.
     loudness_lufs : float
@@ -64,21 +65,38 @@ class AudioInfo:
 
 
 def render_audio(notes: GridNotes, path: Path, backend: Backend) -> AudioInfo:
-    """Play a piece on a piano, into a file of the format that its suffix says.
+    """Render a piece as sound, into a file of the format that its suffix says.
 
     Parameters
     ----------
     notes : GridNotes
-        Timed by its ``tempo_qpm``.
+        The notes to play, timed by their ``tempo_qpm``.
     path : Path
         The ``.mp3``, ``.wav`` (16 bits) or ``.ogg`` (Vorbis) file to write: mono, 44.1 kHz.
     backend : {"fluidsynth", "sine"}
         What makes the sound: see `available_backend`.
 
+    Returns
+    -------
+    AudioInfo
+        How the sound was made, its length and its loudness.
+
     Raises
     ------
     ConfigError
         The suffix is none of these.
+
+    Examples
+    --------
+    A note of half a second, and a second in which it fades:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> note = GridNotes(np.array([0]), np.array([4]), np.array([69]), steps_per_quarter=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     info = render_audio(note, Path(folder) / "a4.wav", "sine")
+    >>> info.backend, info.duration_sec, round(info.loudness_lufs)
+    ('sine', 1.5, -18)
     """
     if path.suffix.lower() not in _FORMATS:
         raise ConfigError(
@@ -109,7 +127,7 @@ def _write(sound: NDArray[np.float64], path: Path) -> None:
 
 
 def available_backend() -> Backend:
-    """The best backend of this machine: pyfluidsynth loads the FluidSynth library as it is imported."""
+    """Find the best backend of this machine: pyfluidsynth loads the FluidSynth library as it is imported."""
     try:
         importlib.import_module("fluidsynth")
     except ImportError:
@@ -118,7 +136,7 @@ def available_backend() -> Backend:
 
 
 def _synthesise(notes: GridNotes, backend: Backend) -> NDArray[np.float64]:
-    """Samples, shape (n_samples,): the notes and the release of the last one."""
+    """Samples of the notes and of the last one's release, -1 to 1, shape (n_samples,)."""
     import pretty_midi
 
     sec_per_step = 60.0 / notes.tempo_qpm / notes.steps_per_quarter
@@ -140,13 +158,13 @@ def _synthesise(notes: GridNotes, backend: Backend) -> NDArray[np.float64]:
 
 
 def _seed_dither() -> None:
-    """FluidSynth draws the noise that it dithers with from C's `rand`, which TensorFlow seeds with the time."""
+    """Seed C's `rand`, from which FluidSynth draws its dither: TensorFlow seeds it with the time."""
     libc = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
     libc.srand(1)
 
 
 def _at_target_loudness(sound: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """The sound as loud as the target, or as loud as its peaks allow."""
+    """Bring a sound to the target loudness, or as near as its peaks allow; returns its loudness in LUFS, too."""
     import pyloudnorm
 
     if not sound.any():

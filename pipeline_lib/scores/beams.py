@@ -13,20 +13,29 @@ from pipeline_lib.scores.metre import TICKS_PER_QUARTER, Metre, Value
 
 
 def beams(values: Sequence[Value], n_flags: Sequence[int], metre: Metre) -> list[list[str]]:
-    """The beams of each value of a bar, from the first level down.
+    """Find the beams of each value of a bar, from the first level down.
 
     Parameters
     ----------
     values : sequence of Value
-        A whole bar.
+        The values of a whole bar.
     n_flags : sequence of int
-        Flags that each would have alone: 1 for an eighth; 0 for rests and from the quarter up.
+        Number of flags that each value would have alone: 1 for an eighth; 0 for rests and from the quarter up.
     metre : Metre
+        The metre of the bar.
 
     Returns
     -------
     list of list of str
-        "start", "continue", "stop", "partial right" or "partial left"; empty where there is no beam.
+        For each value and each of its beams "start", "continue", "stop", "partial right" or "partial left".
+
+    Examples
+    --------
+    An eighth, two sixteenths and a quarter in 2/4, in ticks of 24 to a quarter:
+
+    >>> bar = [Value(0, 12, (60,)), Value(12, 6, (62,)), Value(18, 6, (64,)), Value(24, 24, (65,))]
+    >>> beams(bar, [value.n_flags for value in bar], Metre.of("2/4"))
+    [['start'], ['continue', 'start'], ['stop', 'stop'], []]
     """
     drawn: list[list[str]] = [[] for _ in values]
     for group in _groups(values, n_flags, metre):
@@ -50,14 +59,14 @@ def _groups(values: Sequence[Value], n_flags: Sequence[int], metre: Metre) -> It
 
 
 def _runs(positions: Sequence[int], is_in: Callable[[int], bool]) -> Iterator[list[int]]:
-    """Stretches of neighbours that are in."""
+    """Stretches of neighbouring positions for which `is_in` is true."""
     for inside, run in groupby(positions, is_in):
         if inside:
             yield list(run)
 
 
 def _kinds(run: Sequence[int], group: Sequence[int]) -> list[str]:
-    """Beams of one level over a run; a lone one is a stub towards its group."""
+    """Beams of one level over a run of positions; a lone one is a stub towards its group."""
     if len(run) == 1:
         return ["partial right" if run[0] == group[0] else "partial left"]
     return ["start", *["continue"] * (len(run) - 2), "stop"]

@@ -16,7 +16,7 @@ from typing import Any
 import verovio
 
 _PAGE_WIDTH = 2_100
-"""In Verovio's units at a scale of 100."""
+"""Width of a page in Verovio's units at a scale of 100."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Engraving:
     Parameters
     ----------
     svg : str
-        One continuous page; element ids are unique per seed.
+        The score on one continuous page; element ids are unique per seed.
     font_face : str
         CSS rule of the music font that tempo marks are set in; the same for every score.
     highlights : tuple of (start_sec, end_sec, element ids)
-        Which notes sound when, for lighting them up as audio plays.
+        Times at which notes sound, for lighting these up as audio plays.
     """
 
     svg: str
@@ -46,7 +46,30 @@ def engrave(musicxml: str, *, seed: int) -> Engraving:
     musicxml : str
         Content of a MusicXML file.
     seed : int
-        At least 1; decides the ids of the elements, which must differ between the scores of a page.
+        Seed of the ids of the elements, at least 1; these must differ between the scores of a page.
+
+    Raises
+    ------
+    ValueError
+        Verovio cannot read the score.
+
+    Examples
+    --------
+    A bar of one whole note, C4, which sounds for two seconds:
+
+    >>> score = '''<score-partwise version="4.0">
+    ...   <part-list><score-part id="P1"><part-name/></score-part></part-list>
+    ...   <part id="P1"><measure number="1">
+    ...     <attributes><divisions>1</divisions></attributes>
+    ...     <note><pitch><step>C</step><octave>4</octave></pitch>
+    ...       <duration>4</duration><type>whole</type></note>
+    ...   </measure></part>
+    ... </score-partwise>'''
+    >>> engraving = engrave(score, seed=1)
+    >>> engraving.svg[:4]
+    '<svg'
+    >>> [(start_sec, end_sec, len(ids)) for start_sec, end_sec, ids in engraving.highlights]
+    [(0.0, 2.0, 1)]
     """
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit(False)

@@ -1,4 +1,4 @@
-"""How durations become note values: the rules of reading music, in integers.
+"""Note values and bars: how durations are written so that they read well, in integers.
 
 Time is in *ticks*, 24 to a quarter note, so that thirty-seconds (3) and triplet sixteenths (4) are whole.
 
@@ -29,7 +29,7 @@ Quarter = tuple[int, int]
 
 @dataclass(frozen=True)
 class Event:
-    """Pitches that sound together from one tick to another; no pitches are a rest."""
+    """Pitches that sound together from one tick to another; a rest where there are none."""
 
     start: int
     end: int
@@ -48,11 +48,11 @@ class Value:
     Parameters
     ----------
     start, length : int
-        Ticks, from the start of the bar.
+        First tick, from the start of the bar, and number of ticks.
     pitches : tuple of int
-        Empty for a rest.
+        Pitches that sound together; empty for a rest.
     tied_from, tied_to : bool
-        Whether the note before or after it is the same note going on.
+        Whether it goes on from the value before it, and into the value after it.
     opens_tuplet, closes_tuplet : bool
         Whether a triplet begins or ends here.
     in_tuplet : bool
@@ -70,26 +70,46 @@ class Value:
 
     @property
     def written_length(self) -> int:
-        """Ticks that its note has outside of a triplet."""
+        """Ticks that the note as printed has outside of a triplet."""
         return self.length * 3 // 2 if self.in_tuplet else self.length
 
     @property
     def n_flags(self) -> int:
-        """Flags of its note when it stands alone; 0 for rests and from the quarter up."""
+        """Number of flags of the note when it stands alone; 0 for rests and from the quarter up."""
         shorter = (12, 6, 3) if self.pitches else ()
         return sum(self.written_length < 2 * plain for plain in shorter)
 
 
 @dataclass(frozen=True)
 class Metre:
-    """A time signature, as bars of ticks."""
+    """A time signature, as bars of ticks.
+
+    Parameters
+    ----------
+    numerator, denominator : int
+        Upper and lower number of the signature.
+
+    Examples
+    --------
+    A bar of 6/8 has two beats of a dotted quarter, each 36 ticks:
+
+    >>> metre = Metre.of("6/8")
+    >>> metre.bar, metre.beat, metre.is_compound
+    (72, 36, True)
+
+    A half note from the second eighth on is divided where the second beat begins, and tied:
+
+    >>> (bar,) = metre.bars([Event(12, 60, (60,))])
+    >>> [(value.start, value.length, value.pitches, value.tied_to) for value in bar]
+    [(0, 12, (), False), (12, 24, (60,), True), (36, 24, (60,), False), (60, 12, (), False)]
+    """
 
     numerator: int
     denominator: int
 
     @classmethod
     def of(cls, time_signature: str) -> Metre:
-        """From a text such as "6/8"."""
+        """Create the metre of a time signature such as "6/8"."""
         numerator, denominator = time_signature.split("/")
         return cls(int(numerator), int(denominator))
 
@@ -110,7 +130,7 @@ class Metre:
         return 3 * unit if self.is_compound else unit
 
     def beats_per_minute(self, tempo_qpm: float) -> int:
-        """A tempo as a metronome mark gives it: in beats, not in quarters."""
+        """Convert a tempo to beats per minute, as a metronome mark gives it."""
         return round(tempo_qpm * TICKS_PER_QUARTER / self.beat)
 
     @cached_property
@@ -122,7 +142,7 @@ class Metre:
         return (*strongest, self.beat, *weaker)
 
     def bars(self, events: Sequence[Event]) -> Iterator[list[Value]]:
-        """The values of every bar, rests included; at least one bar."""
+        """Divide events into the values of each bar, rests included; at least one bar."""
         end = max((event.end for event in events), default=0)
         events = [event for event in events if event.pitches]
         n_bars = max(1, -(-end // self.bar))
@@ -212,7 +232,7 @@ class Metre:
 
 
 def _with_rests(events: Sequence[Event], end: int) -> Iterator[Event]:
-    """The events and the silences between them, up to the end."""
+    """The events, with rests between them and up to the end."""
     now = 0
     for event in events:
         if event.start > now:

@@ -35,21 +35,41 @@ from pipeline_lib.scores.spelling import (
 )
 
 _GRAND_STAFF_BELOW, _GRAND_STAFF_ABOVE = 52, 64
-"""Two staves when the pitches reach below E3 and above E4."""
+"""Pitches E3 and E4: music that reaches below the one and above the other is written on two staves."""
 _MIDDLE_C = 60
 
 
 def write_musicxml(notes: GridNotes, path: Path, *, title: str) -> None:
-    """Write the score of a piece.
+    """Write the score of a piece as MusicXML; equal notes give equal bytes.
 
     Parameters
     ----------
     notes : GridNotes
         Barred by its time signature; spelled by its key, or by an estimate where it has none.
     path : Path
-        A ``.musicxml`` file.
+        The ``.musicxml`` file to write.
     title : str
         The title in the file.
+
+    Examples
+    --------
+    A quarter note, two eighths and a half note:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> notes = GridNotes(
+    ...     onset_step=np.array([0, 4, 6, 8]),
+    ...     duration_step=np.array([4, 2, 2, 8]),
+    ...     pitch=np.array([67, 69, 71, 66]),
+    ...     steps_per_quarter=4,
+    ...     key_signature="G major",
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "bar.musicxml"
+    ...     write_musicxml(notes, path, title="One bar")
+    ...     text = path.read_text()
+    >>> re.findall("<type>(.*)</type>", text), re.findall("<fifths>(.*)</fifths>", text)
+    (['quarter', 'eighth', 'eighth', 'half'], ['1'])
     """
     path.write_bytes(to_musicxml(notes, title=title).encode())
 
@@ -73,7 +93,7 @@ def to_musicxml(notes: GridNotes, *, title: str) -> str:
 
 
 def _parts(notes: GridNotes, metre: Metre) -> Iterator[Any]:
-    """One staff, or two for a wide range."""
+    """Staves of a piece: one, or two for a wide range."""
     from music21 import clef
 
     events = notated_events(notes, metre)
@@ -116,7 +136,7 @@ def _part(
 
 
 def _elements(values: list[Value], piece_key: str, metre: Metre) -> list[Any]:
-    """The notes, chords and rests of a bar."""
+    """Notes, chords and rests of a bar as music21 has them, with beams and accidentals."""
     accidentals = Accidentals(piece_key, one_octave)
     elements = [_element(value, piece_key, accidentals) for value in values]
     n_flags = [value.n_flags for value in values]
@@ -127,7 +147,7 @@ def _elements(values: list[Value], piece_key: str, metre: Metre) -> list[Any]:
 
 
 def _instrument(part_name: str) -> Any:
-    """Carries the ids of the part, which music21 would draw at random."""
+    """Instrument that carries the ids of a part, which music21 would draw at random."""
     from music21 import instrument
 
     sound = instrument.Instrument()
@@ -137,7 +157,7 @@ def _instrument(part_name: str) -> Any:
 
 
 def _tempo(tempo_qpm: float, metre: Metre) -> Any:
-    """Metronome mark in beats, such as a dotted quarter = 120."""
+    """Metronome mark in beats, such as dotted quarter = 120."""
     from music21 import duration, tempo
 
     beat = duration.Duration(Fraction(metre.beat, TICKS_PER_QUARTER))
@@ -169,7 +189,7 @@ def _element(value: Value, piece_key: str, accidentals: Accidentals) -> Any:
 
 
 def _pitch(name: PitchName, accidentals: Accidentals, *, is_tied: bool) -> Any:
-    """Prints its accidental where it needs one; a note that is tied to prints none."""
+    """Pitch that prints its accidental where it needs one; a note that is tied to prints none."""
     from music21 import pitch
 
     is_shown = not is_tied and accidentals.needs(name)

@@ -17,7 +17,7 @@ _INVERTED = 0xFFFFFFFF
 
 
 def with_fixed_stream_number(data: bytes) -> bytes:
-    """The same file as stream number 1.
+    """Give the stream of an Ogg file the number 1.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def with_fixed_stream_number(data: bytes) -> bytes:
 
 
 def _page_length(data: bytes, start: int) -> int:
-    """A header, the lengths of the segments, and the segments."""
+    """Length of a page in bytes: of its header, the lengths of its segments, and the segments."""
     first = start + _N_SEGMENTS + 1
     lengths = data[first : first + data[start + _N_SEGMENTS]]
     return _N_SEGMENTS + 1 + len(lengths) + sum(lengths)
@@ -49,6 +49,6 @@ def _renumbered(page: bytes) -> bytes:
 
 
 def _checksum(page: bytes | bytearray) -> int:
-    """From zlib, whose polynomial is the same, with the bits of each byte and of the sum reversed."""
+    """CRC of a page, by zlib, whose polynomial is the same, with the bits of each byte and of the sum reversed."""
     backwards = zlib.crc32(page.translate(_BITS_REVERSED), _INVERTED) ^ _INVERTED
     return int(f"{backwards:032b}"[::-1], 2)

@@ -1,4 +1,4 @@
-"""Piano rolls as pictures: notes -> PNG, with what a model was surprised by.
+"""Piano rolls as pictures: notes -> PNG, with how surprised a model was by each.
 
 Time runs in rows of eight bars, all on the same scales. Notes that the model was given stand in another colour
 than those it added. A strip under each row shows, token by token, two quantities in bits:
@@ -45,16 +45,16 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Surprise:
-    """What a model thought of each token of a passage.
+    """Surprise and entropy of a model at each token of a passage.
 
     Parameters
     ----------
     onset_step, duration_step : int64 arrays, shape (n_tokens,)
-        When each token, note, chord or rest, sounds: steps of the grid of the notes.
+        When each token (note, chord or rest) begins and how long it lasts, in steps of the notes' grid.
     surprise_bit : float64 array, shape (n_tokens,)
-        ``-log2 p`` of the token.
+        Surprise at the token, ``-log2 p``, in bits.
     entropy_bit : float64 array, shape (n_tokens,)
-        Entropy of the distribution at its place.
+        Entropy of the distribution at its place, in bits.
     """
 
     onset_step: IntArray
@@ -64,7 +64,7 @@ class Surprise:
 
 
 class _Row(NamedTuple):
-    """Some bars, the panel of their notes and the strip under it."""
+    """A row of the picture: its bars, the panel of their notes and the strip under it."""
 
     bars: range
     roll: Axes
@@ -84,13 +84,27 @@ def draw_piano_roll(
     Parameters
     ----------
     notes : GridNotes
+        The notes to draw.
     path : Path
         The ``.png`` file to write.
     title : str
+        Text above the picture.
     prompt_end_step : int
-        Notes that begin before it were given.
+        Grid step at which the prompt ends: notes that begin before it are drawn as given to the model.
     surprise : Surprise, optional
-        Draws the strips.
+        What is drawn in the strips; without it there are none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> notes = GridNotes(
+    ...     np.array([0, 4, 8]), np.array([4, 4, 8]), np.array([60, 64, 67]), steps_per_quarter=4
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "roll.png"
+    ...     draw_piano_roll(notes, path, title="C major", prompt_end_step=4)
+    ...     path.read_bytes()[1:4]
+    b'PNG'
     """
     with style():
         figure, rows = _panels(notes, with_strips=surprise is not None)
@@ -107,7 +121,7 @@ def draw_piano_roll(
 
 
 def _panels(notes: GridNotes, *, with_strips: bool) -> tuple[Figure, list[_Row]]:
-    """The panels of all rows, at fixed places: nothing can overlap."""
+    """Make the panels of all rows at fixed places, so that nothing can overlap."""
     n_bars = max(1, -(-notes.end_step // notes.steps_per_bar))
     bar_inch = (_WIDTH_INCH - _LEFT_INCH - _RIGHT_INCH) / min(n_bars, _BARS_PER_ROW)
     roll_inch = _roll_inch(notes)
@@ -158,7 +172,7 @@ def _roll_inch(notes: GridNotes) -> float:
 def _sounding(
     onset_step: IntArray, duration_step: IntArray, start: int, end: int
 ) -> NDArray[np.bool_]:
-    """What a row shows: drawing all in each would take time by the square of a piece's length."""
+    """Whether each note sounds in a row; to draw all in each would take time by the square of a piece's length."""
     return (onset_step < end) & (onset_step + duration_step > start)
 
 
@@ -174,7 +188,7 @@ def _draw_notes(axes: Axes, notes: GridNotes, prompt_end_step: int, start: int, 
 
 
 def _rectangles(left: Any, bottom: Any, width: Any, height: Any, **style: Any) -> PolyCollection:
-    """Many rectangles as one artist; as many artists take matplotlib half a second."""
+    """Make one artist of many rectangles; an artist for each would take matplotlib half a second."""
     left, bottom, width, height = np.broadcast_arrays(left, bottom, width, height)
     right, top = left + width, bottom + height
     corners = [(left, bottom), (right, bottom), (right, top), (left, top)]
@@ -183,7 +197,7 @@ def _rectangles(left: Any, bottom: Any, width: Any, height: Any, **style: Any) -
 
 
 def _mark_pitches(axes: Axes, notes: GridNotes) -> None:
-    """Names for every C, in a narrow range for every G too; black keys shaded."""
+    """Name every C, in a narrow range every G too, and shade the black keys."""
     lowest, highest = _pitch_range(notes)
     inside = range(max(0, lowest - 1), min(127, highest + 1) + 1)
     for pitch in inside:
@@ -196,7 +210,7 @@ def _mark_pitches(axes: Axes, notes: GridNotes) -> None:
 
 
 def _mark_bars(axes: Axes, notes: GridNotes, bars: range, *, with_numbers: bool) -> None:
-    """A line for each bar of a row, and perhaps its number above it."""
+    """Draw a line for each bar of a row, with or without its number above it."""
     starts = np.array([*bars, bars.stop]) * notes.steps_per_bar
     labels = [*(str(bar + 1) if with_numbers else "" for bar in bars), ""]
     axes.xaxis.tick_top()
@@ -227,7 +241,7 @@ def _draw_surprise(axes: Axes, surprise: Surprise, start: int, end: int) -> None
 
 
 def _explain(figure: Figure, title: str, prompt_end_step: int, surprise: Surprise | None) -> None:
-    """Title and legend."""
+    """Add the title and the legend."""
     height_inch = figure.get_figheight()
     left = _LEFT_INCH / _WIDTH_INCH
     figure.text(left, 1 - _TITLE_INCH / height_inch, title, va="top", fontsize=9)

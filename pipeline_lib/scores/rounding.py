@@ -1,4 +1,4 @@
-"""Rounding notes to times that can be printed.
+"""Rounding of notes to times that can be printed.
 
 Each quarter of a bar is divided into thirty-seconds or, where these fit worse, into triplet sixteenths.
 """
@@ -15,9 +15,20 @@ from pipeline_lib.scores.metre import DUPLE, TICKS_PER_QUARTER, TRIPLE, Event, M
 
 
 def notated_events(notes: GridNotes, metre: Metre) -> list[Event]:
-    """Notes as one line of chords, on times that can be printed.
+    """Round notes to one line of chords, on times that can be printed.
 
-    Notes whose onsets round to the same time become one chord.
+    Notes whose onsets round to the same time become one chord, which ends where the next one begins, if not
+    before.
+
+    Examples
+    --------
+    A note that begins 2 of 96 steps late, and one on the next quarter; times in ticks, 24 to a quarter:
+
+    >>> notes = GridNotes(
+    ...     np.array([2, 96]), np.array([100, 96]), np.array([60, 64]), steps_per_quarter=96
+    ... )
+    >>> [(event.start, event.end, event.pitches) for event in notated_events(notes, Metre.of("4/4"))]
+    [(0, 24, (60,)), (24, 48, (64,))]
     """
     onset = _ticks(notes.onset_step, notes.steps_per_quarter)
     offset = _ticks(notes.onset_step + notes.duration_step, notes.steps_per_quarter)
@@ -40,7 +51,7 @@ def _ticks(steps: IntArray, steps_per_quarter: int) -> list[int]:
 
 
 def _divisions(ticks: set[int], metre: Metre) -> dict[Quarter, int]:
-    """How finely each quarter in which something happens is divided: the better fit, duple if equal."""
+    """Ticks that each quarter in which something happens is divided into: the better fit, duple if equal."""
     by_quarter: dict[Quarter, list[int]] = {}
     for tick in sorted(ticks):
         by_quarter.setdefault(metre.quarter_of(tick), []).append(tick)

@@ -1,4 +1,4 @@
-"""How pitches are spelled: their names in a key, and the accidentals that these need.
+"""Spelling of pitches: their names in a key, and the accidentals that these need.
 
 Notes are spelled on the line of fifths (F C G D A E B, each with sharps to its right and flats to its left),
 within the twelve names nearest to the key. A piece that states no key gets the one that fits its notes best,
@@ -24,11 +24,11 @@ class PitchName(NamedTuple):
     Parameters
     ----------
     letter : str
-        "A" to "G".
+        Name without accidental, "A" to "G".
     alter : int
-        Sharps; flats are negative.
+        Number of sharps; flats are negative.
     octave : int
-        Of the letter: B sharp 3 sounds as C 4, which is middle C.
+        Octave of the letter: B sharp 3 sounds as C 4, which is middle C.
     """
 
     letter: str
@@ -37,14 +37,14 @@ class PitchName(NamedTuple):
 
 
 def key_of(notes: GridNotes) -> str:
-    """The key that a piece states, or else the estimate."""
+    """Key that a piece states, or else the estimate from its notes; C major without notes."""
     if notes.key_signature is not None:
         return notes.key_signature
     return estimate_key(notes.pitch, notes.duration_step).name if len(notes) else _WITHOUT_NOTES
 
 
 def n_sharps(key: str) -> int:
-    """Sharps of a key's signature, flats negative."""
+    """Number of sharps of a key's signature, flats negative."""
     return key_sharps(key)[0]
 
 
@@ -52,6 +52,15 @@ def spelled(pitch: int, key: str) -> PitchName:
     """Name of a pitch: the one of the twelve names around the key.
 
     In C these run from E flat to G sharp; each sharp moves them by a fifth.
+
+    Examples
+    --------
+    Pitch 61 in a key with sharps and in one with flats:
+
+    >>> spelled(61, "D major")
+    PitchName(letter='C', alter=1, octave=4)
+    >>> spelled(61, "Ab major")
+    PitchName(letter='D', alter=-1, octave=4)
     """
     # F C G D A E B are -1 .. 5; pitch class p is at 7 p, modulo 12.
     lowest = n_sharps(key) - 3
@@ -66,8 +75,16 @@ class Accidentals:
     Parameters
     ----------
     key : str
+        Key of the piece, such as "G major".
     reach : callable
-        What an accidental holds for, as a part of the name: its letter in one octave, or in all.
+        Gives of a name the part that its accidental holds for: `one_octave` or `all_octaves`.
+
+    Examples
+    --------
+    >>> bar = Accidentals("G major", one_octave)
+    >>> c_sharp = spelled(73, "G major")
+    >>> bar.needs(c_sharp), bar.needs(c_sharp), bar.needs(spelled(66, "G major"))
+    (True, False, False)
     """
 
     def __init__(self, key: str, reach: Callable[[PitchName], object]) -> None:
@@ -76,7 +93,7 @@ class Accidentals:
         self._in_force: dict[object, int] = {}
 
     def needs(self, name: PitchName) -> bool:
-        """Whether a note needs its accidental, which then holds to the end of the bar."""
+        """Whether the next note of the bar needs an accidental, which then holds to the end of the bar."""
         of_key = (self._n_sharps + 6 - _FIFTHS.index(name.letter)) // 7
         is_new = name.alter != self._in_force.get(self._reach(name), of_key)
         self._in_force[self._reach(name)] = name.alter
@@ -84,10 +101,10 @@ class Accidentals:
 
 
 def one_octave(name: PitchName) -> object:
-    """Reach of accidentals in print."""
+    """Reach of an accidental in print: its letter in one octave."""
     return name.letter, name.octave
 
 
 def all_octaves(name: PitchName) -> object:
-    """Reach of accidentals in ABC 2.1."""
+    """Reach of an accidental in ABC 2.1: its letter in all octaves."""
     return name.letter

@@ -14,6 +14,7 @@ SELECTIONS = "selections.parquet"
 
 VOCABULARY = "vocabulary.parquet"
 TOKENS = "tokens.parquet"
+TOKENISER = "tokeniser.json"
 PROMPTS = "prompts.parquet"
 WINDOWS = "windows.parquet"
 

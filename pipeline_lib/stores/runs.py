@@ -16,10 +16,9 @@ from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
 from pipeline_lib.config import RunConfig
 from pipeline_lib.stores import file_names
 from pipeline_lib.stores.frames import read_frame
+from pipeline_lib.tokens.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline_lib.models.networks.architectures import Network
     from pipeline_lib.models.training.loop import TrainedNetwork
 
@@ -53,7 +52,7 @@ def write_run(
     draft: Draft,
     trained: TrainedNetwork,
     config: RunConfig,
-    tokens: Sequence[str],
+    vocabulary: Vocabulary,
     n_train_pieces: int,
 ) -> None:
     """Write a trained network, how it was trained, and all that rebuilds it.
@@ -63,8 +62,7 @@ def write_run(
     draft : Draft
     trained : TrainedNetwork
     config : RunConfig
-    tokens : sequence of str
-        Of its vocabulary.
+    vocabulary : Vocabulary
     n_train_pieces : int
     """
     from pipeline_lib.models.networks.saved import describe_network, save_weights
@@ -73,7 +71,7 @@ def write_run(
     draft.write_table(file_names.HISTORY, trained.history)
     draft.write_table(file_names.STEPS, trained.steps)
     description = {
-        **describe_network(trained.network, config, tokens),
+        **describe_network(trained.network, config, vocabulary),
         "n_train_pieces": n_train_pieces,
         "kept_epoch": trained.kept_epoch,
     }

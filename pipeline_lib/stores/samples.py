@@ -17,6 +17,7 @@ from pipeline_lib.generation.rendering import Format, render
 from pipeline_lib.generation.samples import Sample, sample_row, sample_table, samples_from_table
 from pipeline_lib.scores.audio import Backend
 from pipeline_lib.stores import file_names
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 
 if TYPE_CHECKING:
     from pipeline_lib.scores.piano_roll import Surprise
@@ -57,7 +58,7 @@ def write_sample(
     composition: ExplainedComposition,
     run: str,
     formats: Sequence[Format],
-    steps_per_quarter: int,
+    tokeniser: Tokeniser,
     audio_backend: Backend,
 ) -> None:
     """Write one sample in some formats, and its manifest: all that decided it, as JSON.
@@ -72,16 +73,16 @@ def write_sample(
     run : str
         Name of the model.
     formats : sequence of str
-    steps_per_quarter : int
+    tokeniser : Tokeniser
     audio_backend : {"fluidsynth", "sine"}
     """
     sound = render(
-        sample.notes(steps_per_quarter),
+        sample.notes(tokeniser),
         folder / sample.name,
         formats,
         title=f"{run}, temperature {sample.temperature:g}, sample {sample.number + 1}",
         audio_backend=audio_backend,
-        prompt_end_step=sample.prompt_end_step(steps_per_quarter),
+        prompt_end_step=sample.prompt_end_step(tokeniser),
         surprise=_surprise(composition, sample) if "png" in formats else None,
     )
     manifest = sample_row(sample, run, composition.config)

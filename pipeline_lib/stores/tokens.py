@@ -7,12 +7,15 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
+from pipeline_lib.config import token_config
 from pipeline_lib.notes.table import Split
 from pipeline_lib.stores import file_names
 from pipeline_lib.tokens.corpus import TokenCorpus
 from pipeline_lib.tokens.prompts import Prompt, prompt_table, prompts_from_table
 from pipeline_lib.tokens.sequences import sequence_table
-from pipeline_lib.tokens.vocabulary import Vocabulary, vocabulary_from_table
+from pipeline_lib.tokens.tokenisers import make_tokeniser
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
+from pipeline_lib.tokens.vocabulary import Vocabulary, vocabulary_from_rows
 from pipeline_lib.tokens.windows import WINDOW_PARQUET_OPTIONS, WindowIndex, windows_of
 
 
@@ -26,7 +29,9 @@ def read_lines(store: ArtifactStore, lines: Artifact) -> pa.Table:
     return store.read_table(lines, file_names.TOKENS)
 
 
-def write_tokens(draft: Draft, corpus: TokenCorpus, counted: pa.Table) -> None:
+def write_tokens(
+    draft: Draft, corpus: TokenCorpus, counted: pa.Table, tokeniser: Tokeniser
+) -> None:
     """Write a token corpus.
 
     Parameters
@@ -35,10 +40,13 @@ def write_tokens(draft: Draft, corpus: TokenCorpus, counted: pa.Table) -> None:
     corpus : TokenCorpus
     counted : pyarrow.Table
         Its vocabulary with counts, with `tokens.vocabulary.VOCABULARY_SCHEMA`.
+    tokeniser : Tokeniser
+        The one that wrote the tokens.
     """
     draft.write_table(file_names.VOCABULARY, counted)
     draft.write_table(file_names.TOKENS, corpus.table)
     draft.write_table(file_names.PIECES, corpus.pieces)
+    draft.write_json(file_names.TOKENISER, tokeniser.config.tokeniser.model_dump(mode="json"))
 
 
 def read_tokens(store: ArtifactStore, tokens: Artifact) -> TokenCorpus:
@@ -52,7 +60,12 @@ def read_tokens(store: ArtifactStore, tokens: Artifact) -> TokenCorpus:
 
 def read_vocabulary(store: ArtifactStore, tokens: Artifact) -> Vocabulary:
     """The vocabulary of a token corpus alone."""
-    return vocabulary_from_table(store.read_table(tokens, file_names.VOCABULARY))
+    return vocabulary_from_rows(store.read_table(tokens, file_names.VOCABULARY).to_pylist())
+
+
+def read_tokeniser(store: ArtifactStore, tokens: Artifact) -> Tokeniser:
+    """The tokeniser that wrote a token corpus."""
+    return make_tokeniser(token_config(store.read_json(tokens, file_names.TOKENISER)))
 
 
 def write_windows(draft: Draft, index: pa.Table) -> None:

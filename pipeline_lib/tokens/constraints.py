@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 from pipeline_lib.config import ConstraintConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.piece import key_sharps
+from pipeline_lib.tokens.features import PITCH_CLASSES, TokenFeatures
 from pipeline_lib.tokens.prompts import Prompt
-from pipeline_lib.tokens.tokenisers.note_event import decode_tokens, parse_token
-from pipeline_lib.tokens.vocabulary import END_ID, SPECIAL_TOKENS, Vocabulary
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
+from pipeline_lib.tokens.vocabulary import END_ID, Vocabulary
 
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
 _MINOR = (0, 2, 3, 5, 7, 8, 10, 11)
 _OF_PROMPT = "prompt"
-_FIFTH, _PITCH_CLASSES = 7, 12
+_FIFTH = 7
 _RELATIVE_MINOR = 9
 
 
@@ -79,59 +80,42 @@ def constrain(
     config: ConstraintConfig,
     prompts: Sequence[Prompt],
     vocabulary: Vocabulary,
-    steps_per_quarter: int,
+    tokeniser: Tokeniser,
 ) -> Constraints:
     """What settings allow behind each prompt.
+
+    Parameters
+    ----------
+    config : ConstraintConfig
+    prompts : sequence of Prompt
+    vocabulary : Vocabulary
+    tokeniser : Tokeniser
+        The vocabulary's.
 
     Raises
     ------
     ConfigError
-        Nothing would be allowed, the prompt is too long, or a key is needed and not known.
+        Nothing would be allowed, the prompt is too long, a key is needed and not known, or a length is asked for
+        that tokens of this tokeniser cannot be counted up to.
     """
-    tokens = _Tokens.of(vocabulary, steps_per_quarter)
-    rows = [_row(config, prompt, tokens, steps_per_quarter) for prompt in prompts]
+    check_length(config, tokeniser)
+    tokens = vocabulary.features
     has_length = config.bars is not None or config.seconds is not None
+    rows = [_row(config, prompt, tokens, tokeniser) for prompt in prompts]
     longest = max(row.steps_left for row in rows)
     is_fillable = np.zeros((len(rows), longest + 1), dtype=bool)
     for row, fillable in zip(rows, is_fillable, strict=True):
-        fillable[: row.steps_left + 1] = _fillable(row, tokens.duration_step)
+        fillable[: row.steps_left + 1] = _fillable(row, tokens.advance_step)
         if has_length and not fillable[row.steps_left]:
-            raise _unreachable(config, row.steps_left / steps_per_quarter)
+            raise _unreachable(config, row.steps_left / tokeniser.steps_per_quarter)
     return Constraints(
         np.stack([row.is_allowed for row in rows]),
         np.array([row.steps_left for row in rows], dtype=np.int32),
         np.stack([row.closes for row in rows]),
         is_fillable,
-        tokens.duration_step,
+        tokens.advance_step,
         has_length,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Tokens:
-    """The notes of a vocabulary; special tokens have none, and no duration."""
-
-    duration_step: NDArray[np.int32]
-    lowest: NDArray[np.int32]
-    """Pitch; -1 for rests and special tokens."""
-    highest: NDArray[np.int32]
-    has_class: NDArray[np.bool_]
-    """Shape (vocab_size, 12)."""
-
-    @classmethod
-    def of(cls, vocabulary: Vocabulary, steps_per_quarter: int) -> _Tokens:
-        n = len(vocabulary)
-        duration_step, lowest, highest = (np.zeros(n, dtype=np.int32) for _ in range(3))
-        lowest -= 1
-        has_class = np.zeros((n, _PITCH_CLASSES), dtype=bool)
-        for token_id in range(len(SPECIAL_TOKENS), n):
-            pitches, duration_step[token_id] = parse_token(
-                vocabulary.tokens[token_id], steps_per_quarter
-            )
-            if pitches:
-                lowest[token_id], highest[token_id] = min(pitches), max(pitches)
-                has_class[token_id, np.array(pitches) % _PITCH_CLASSES] = True
-        return cls(duration_step, lowest, highest, has_class)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,14 +127,15 @@ class _Row:
     steps_left: int
 
 
-def _row(config: ConstraintConfig, prompt: Prompt, tokens: _Tokens, steps_per_quarter: int) -> _Row:
+def _row(
+    config: ConstraintConfig, prompt: Prompt, tokens: TokenFeatures, tokeniser: Tokeniser
+) -> _Row:
     tonic, is_foreign = _key(config, prompt)
-    is_note = tokens.duration_step > 0
-    is_sounding = tokens.lowest >= 0
-    is_in_range = (tokens.lowest >= config.min_pitch) & (tokens.highest <= config.max_pitch)
-    is_allowed = (
-        is_note & (is_in_range | ~is_sounding) & ~tokens.has_class[:, is_foreign].any(axis=1)
-    )
+    lowest, highest = tokens.lowest_pitch, tokens.highest_pitch
+    is_sounding = tokens.n_notes > 0
+    is_in_range = (lowest >= config.min_pitch) & (highest <= config.max_pitch)
+    is_in_key = ~tokens.has_pitch_class[:, is_foreign].any(axis=1)
+    is_allowed = ~tokens.is_special & (is_in_range | ~is_sounding) & is_in_key
     if not (is_allowed & is_sounding).any():
         raise ConfigError(
             f"no token of the vocabulary is in {config.key or 'any key'} and between the pitches "
@@ -160,16 +145,16 @@ def _row(config: ConstraintConfig, prompt: Prompt, tokens: _Tokens, steps_per_qu
     # With a rest behind its last note, a piece would be shorter than asked for.
     closes = is_allowed & is_sounding
     if config.end_on_tonic:
-        is_long = tokens.duration_step >= steps_per_quarter
-        closes &= is_long & (tokens.lowest % _PITCH_CLASSES == tonic)
-    steps_left = _steps_left(config, prompt, steps_per_quarter)
+        is_long = tokens.advance_step >= tokeniser.steps_per_quarter
+        closes &= is_long & (lowest % PITCH_CLASSES == tonic)
+    steps_left = _steps_left(config, prompt, tokeniser)
     is_allowed[END_ID] = steps_left is None
     return _Row(is_allowed, closes, steps_left or 0)
 
 
 def _key(config: ConstraintConfig, prompt: Prompt) -> tuple[int | None, NDArray[np.bool_]]:
     """The tonic where one is needed, and which of the twelve pitch classes are not allowed."""
-    is_foreign = np.zeros(_PITCH_CLASSES, dtype=bool)
+    is_foreign = np.zeros(PITCH_CLASSES, dtype=bool)
     if config.key is None and not config.end_on_tonic:
         return None, is_foreign
     name = prompt.key_signature if config.key in (None, _OF_PROMPT) else config.key
@@ -184,19 +169,18 @@ def _key(config: ConstraintConfig, prompt: Prompt) -> tuple[int | None, NDArray[
         raise ConfigError(
             f"no such key: {name}", remedy="name it with at most seven sharps or flats: Ab, not G#"
         ) from None
-    tonic = (_FIFTH * sharps + (_RELATIVE_MINOR if is_minor else 0)) % _PITCH_CLASSES
+    tonic = (_FIFTH * sharps + (_RELATIVE_MINOR if is_minor else 0)) % PITCH_CLASSES
     if config.key is not None:
         is_foreign[:] = True
-        is_foreign[(tonic + np.array(_MINOR if is_minor else _MAJOR)) % _PITCH_CLASSES] = False
+        is_foreign[(tonic + np.array(_MINOR if is_minor else _MAJOR)) % PITCH_CLASSES] = False
     return tonic, is_foreign
 
 
-def _steps_left(config: ConstraintConfig, prompt: Prompt, steps_per_quarter: int) -> int | None:
+def _steps_left(config: ConstraintConfig, prompt: Prompt, tokeniser: Tokeniser) -> int | None:
     """Grid steps from the end of the prompt to the end of the piece; None where no length is asked for."""
-    given = decode_tokens(prompt.tokens, steps_per_quarter, time_signature=prompt.time_signature)
-    used = sum(parse_token(token, steps_per_quarter)[1] for token in prompt.tokens)
+    steps_per_quarter, used = tokeniser.steps_per_quarter, tokeniser.span_step(prompt.tokens)
     if config.bars is not None:
-        wanted = config.bars * given.steps_per_bar
+        wanted = config.bars * prompt.continued((), tokeniser).steps_per_bar
         asked = f"{config.bars} bars are" if config.bars > 1 else "1 bar is"
     elif config.seconds is not None:
         quarters = config.seconds / 60 * prompt.tempo_qpm
@@ -221,6 +205,24 @@ def _fillable(row: _Row, duration_step: NDArray[np.int32]) -> NDArray[np.bool_]:
     for n in range(1, len(fillable)):
         fillable[n] |= bool(fillable[n - other[other < n]].any())
     return fillable
+
+
+def check_length(config: ConstraintConfig, tokeniser: Tokeniser) -> None:
+    """Refuse an exact length where tokens are no whole events.
+
+    Raises
+    ------
+    ConfigError
+        A length is asked for, which this tokeniser's tokens cannot be counted up to.
+    """
+    if (config.bars is None and config.seconds is None) or tokeniser.writes_events:
+        return
+    setting = "generate.bars" if config.bars is not None else "generate.seconds"
+    raise ConfigError(
+        f"{setting} asks for an exact length, which is counted in whole notes, chords and rests; "
+        f"tokens.kind={tokeniser.config.kind} has tokens that are none",
+        remedy=f"leave {setting} out, or train with tokens.kind=note_event",
+    )
 
 
 def _unreachable(config: ConstraintConfig, quarters: float) -> ConfigError:

@@ -19,7 +19,7 @@ from pipeline_lib.notes.quantising import quantise_notes
 from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.sequences import TokenSequences
-from pipeline_lib.tokens.tokenisers.note_event import decode_tokens, encode_notes
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.tokens.vocabulary import END, START, UNKNOWN_ID, Vocabulary
 
 TOKEN_SCHEMA = pa.schema(
@@ -29,7 +29,7 @@ TOKEN_SCHEMA = pa.schema(
     ],
     metadata={"schema": "tokens/1"},
 )
-"""The flat array. ``token`` is what was written in the piece, also where the vocabulary does not know it."""
+"""The flat array, one row per token. ``token`` is what the piece has, also where the vocabulary does not know it."""
 
 TOKEN_PIECE_SCHEMA = pa.schema(
     [
@@ -62,8 +62,9 @@ class TokenCorpus:
     table : pyarrow.Table
         The flat array, with `TOKEN_SCHEMA`.
     pieces : pyarrow.Table
-        With `TOKEN_PIECE_SCHEMA`.
+        Where the pieces lie in it, with `TOKEN_PIECE_SCHEMA`.
     vocabulary : Vocabulary
+        The tokens by id.
     """
 
     table: pa.Table
@@ -84,7 +85,7 @@ class TokenCorpus:
         return np.stack([starts, lengths], axis=1)[chosen]
 
     def rows(self, split: Split) -> list[dict[str, Any]]:
-        """The rows of a split's pieces, each in its own key only."""
+        """Rows of `pieces` that belong to a split, each piece in its own key only."""
         return [
             row
             for row in self.pieces.to_pylist()
@@ -92,18 +93,24 @@ class TokenCorpus:
         ]
 
     def excerpt(
-        self, row: dict[str, Any], start: int, stop: int, steps_per_quarter: int
+        self, row: dict[str, Any], start: int, stop: int, tokeniser: Tokeniser
     ) -> GridNotes:
-        """Notes of tokens ``start`` to ``stop`` of a piece; its first note or rest is token 0.
+        """Decode tokens ``start`` to ``stop`` of a piece to notes, those unknown to the vocabulary included.
 
-        They are the piece's own, known to the vocabulary or not.
+        Parameters
+        ----------
+        row : dict
+            Row of the piece in `pieces`.
+        start, stop : int
+            First token and the one after the last, counted from the piece's first note or rest.
+        tokeniser : Tokeniser
+            What wrote the tokens.
         """
         begin = row["start"] + 1
         end = row["start"] + row["length"] - 1
         first, last = min(begin + start, end), min(begin + stop, end)
-        return decode_tokens(
+        return tokeniser.decode(
             self.table.column("token").slice(first, last - first).to_pylist(),
-            steps_per_quarter,
             time_signature=row["time_signature"],
             tempo_qpm=row["tempo_qpm"],
             key_signature=row["key_signature"],
@@ -111,36 +118,82 @@ class TokenCorpus:
 
 
 def pieces_at(token_ids: NDArray[np.int32], spans: NDArray[np.int64]) -> list[NDArray[np.int32]]:
-    """The tokens of pieces, given by their starts and lengths in the flat array."""
+    """Slice the tokens of pieces out of the flat array, given their starts and lengths, shape (n_pieces, 2)."""
     return [token_ids[start : start + length] for start, length in spans]
 
 
-def encode_piece(notes: PieceNotes, steps_per_quarter: int, max_duration_quarter: int) -> list[str]:
-    """The tokens of one piece's selected notes, all tracks merged into one line.
+def encode_piece(notes: PieceNotes, tokeniser: Tokeniser) -> list[str]:
+    """Encode the selected notes of one piece as tokens, all tracks merged.
 
     Parameters
     ----------
     notes : PieceNotes
-    steps_per_quarter : int
-        The grid that onsets and ends are rounded to.
-    max_duration_quarter : int
-        As for `encode_notes`.
+        The notes that are learnt from.
+    tokeniser : Tokeniser
+        What writes the tokens; onsets and ends are rounded to its grid.
+
+    Examples
+    --------
+    A quarter note that starts a little late, of 480 ticks:
+
+    >>> from pipeline_lib.config import NoteEventConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> notes = PieceNotes(
+    ...     track=np.array([0]),
+    ...     is_drum=np.array([False]),
+    ...     pitch=np.array([60]),
+    ...     onset_tick=np.array([3]),
+    ...     duration_tick=np.array([480]),
+    ...     ticks_per_quarter=480,
+    ... )
+    >>> encode_piece(notes, make_tokeniser(NoteEventConfig()))
+    ['Pitch_60:1']
     """
-    return encode_notes(quantise_notes(notes, steps_per_quarter), max_duration_quarter)
+    return tokeniser.encode(quantise_notes(notes, tokeniser.steps_per_quarter))
 
 
 def build_corpus(
     pieces: Sequence[dict[str, Any]], lines: TokenSequences, vocabulary: Vocabulary
 ) -> TokenCorpus:
-    """Wrap, encode and join the pieces.
+    """Build the token corpus: wrap each piece in a start and an end token, encode it, and join all pieces.
 
     Parameters
     ----------
     pieces : sequence of dict
-        One per piece: the columns of `TOKEN_PIECE_SCHEMA` that the piece table has, and ``line``, the name
-        of its line.
+        For each piece the columns of `TOKEN_PIECE_SCHEMA` that the piece table has, and ``line``, the name of
+        its sequence of tokens.
     lines : TokenSequences
+        Sequences of tokens by name.
     vocabulary : Vocabulary
+        The tokens by id.
+
+    Examples
+    --------
+    A corpus of one piece, whose second token the vocabulary does not know:
+
+    >>> from pipeline_lib.config import NoteEventConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS
+    >>> tokeniser = make_tokeniser(NoteEventConfig())
+    >>> vocabulary = Vocabulary.of((*SPECIAL_TOKENS, "Pitch_60:1"), tokeniser)
+    >>> sequences = TokenSequences()
+    >>> sequences.add("reel", ["Pitch_60:1", "Pitch_62:1"])
+    >>> piece = {
+    ...     "piece_id": "reel",
+    ...     "line": "reel",
+    ...     "split": "train",
+    ...     "time_signature": "4/4",
+    ...     "tempo_qpm": 120.0,
+    ...     "key_signature": None,
+    ...     "augmented_semitones": 0,
+    ... }
+    >>> corpus = build_corpus([piece], sequences, vocabulary)
+    >>> corpus.token_ids.tolist(), vocabulary.decode(corpus.token_ids)
+    ([0, 3, 2, 1], ['<start>', 'Pitch_60:1', '<unknown>', '<end>'])
+    >>> corpus.spans(Split.TRAIN).tolist()
+    [[0, 4]]
+    >>> corpus.excerpt(piece | {"start": 0, "length": 4}, 0, 2, tokeniser).pitch.tolist()
+    [60, 62]
     """
     texts = [START, END, *lines.texts]
     start, end = np.int32(0), np.int32(1)

@@ -31,17 +31,17 @@ class _Piece:
     token_ids: NDArray[np.int32]
 
     def longest_known(self) -> int:
-        """The most known tokens in a row."""
+        """Length of the longest stretch of known tokens."""
         unknown = np.flatnonzero(self.token_ids == UNKNOWN_ID)
         return int(np.diff(unknown, prepend=-1, append=len(self.token_ids)).max()) - 1
 
     def known_starts(self, length: int) -> NDArray[np.intp]:
-        """Where so many known tokens in a row begin."""
+        """Positions at which `length` known tokens in a row begin."""
         unknown_before = np.append(0, np.cumsum(self.token_ids == UNKNOWN_ID))
         return np.flatnonzero(unknown_before[length:] == unknown_before[:-length])
 
     def prompt(self, corpus: TokenCorpus, start: int, length: int) -> Prompt:
-        """A stretch of it."""
+        """Make a prompt of `length` tokens from a position on."""
         stretch = self.token_ids[start : start + length]
         return Prompt(
             source=self.row["piece_id"],
@@ -53,9 +53,18 @@ class _Piece:
 
 
 def random_prompts(corpus: TokenCorpus, n_prompts: int, n_tokens: int, seed: int) -> list[Prompt]:
-    """The openings of pieces: their first `n_tokens` known tokens in a row.
+    """Draw openings of validation pieces: their first `n_tokens` known tokens in a row.
 
     Each piece comes once before any comes twice.
+
+    Parameters
+    ----------
+    corpus : TokenCorpus
+        The pieces to draw from.
+    n_prompts, n_tokens : int
+        Number of prompts, and of tokens in each.
+    seed : int
+        Seed of the draw.
 
     Raises
     ------
@@ -73,10 +82,15 @@ def random_prompts(corpus: TokenCorpus, n_prompts: int, n_tokens: int, seed: int
 
 
 def window_prompts(corpus: TokenCorpus, n_prompts: int, n_tokens: int, seed: int) -> list[Prompt]:
-    """Stretches from anywhere in pieces, at whatever place in the bar.
+    """Draw stretches from anywhere in validation pieces, at whatever place in the bar.
 
     Pieces take turns, each with another stretch, until none has any left; only then do stretches come again.
     Those with the same tokens count as one.
+
+    Parameters
+    ----------
+    corpus, n_prompts, n_tokens, seed
+        As for `random_prompts`.
 
     Raises
     ------
@@ -95,7 +109,7 @@ def window_prompts(corpus: TokenCorpus, n_prompts: int, n_tokens: int, seed: int
 
 
 def _pieces(corpus: TokenCorpus, n_tokens: int) -> tuple[list[_Piece], int]:
-    """The validation pieces that hold prompts, and how long those are: at most `n_tokens`."""
+    """Validation pieces that hold prompts, and the number of tokens of these: `n_tokens`, or fewer for all."""
     rows = corpus.rows(Split.VALID)
     inner = [(row["start"] + 1, row["start"] + row["length"] - 1) for row in rows]
     pieces = [
@@ -115,13 +129,13 @@ def _pieces(corpus: TokenCorpus, n_tokens: int) -> tuple[list[_Piece], int]:
 def _stretches(
     corpus: TokenCorpus, piece: _Piece, length: int, rng: np.random.Generator
 ) -> Iterator[Prompt]:
-    """All stretches of a piece in random order; shuffled when the first is asked for."""
+    """Iterate over the stretches of a piece in random order; they are shuffled when the first is asked for."""
     for start in rng.permutation(piece.known_starts(length)):
         yield piece.prompt(corpus, start, length)
 
 
 def _in_turn(piles: Iterable[Iterator[T]]) -> Iterator[T]:
-    """One of each pile, then the next of each, until all are used up."""
+    """Iterate over the first item of each pile, then over the second of each, until all are used up."""
     left = list(piles)
     while left:
         more = []

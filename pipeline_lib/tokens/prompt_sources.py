@@ -23,7 +23,6 @@ from pipeline_lib.config import (
     ParseConfig,
     PromptConfig,
     SelectConfig,
-    TokenConfig,
 )
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.corpus.archives import read_file, unreadable
@@ -36,6 +35,7 @@ from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus, encode_piece
 from pipeline_lib.tokens.prompt_draws import random_prompts, window_prompts
 from pipeline_lib.tokens.prompts import Prompt, check_prompt, with_nearest
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.tokens.typed_notes import looks_typed, parse_typed_notes
 from pipeline_lib.workers import Limits, Mark, ProcessLost, run_isolated
 
@@ -71,7 +71,7 @@ class Given:
 
 
 def read_prompt(
-    config: PromptConfig, parse: ParseConfig, selection: SelectConfig, tokens: TokenConfig
+    config: PromptConfig, parse: ParseConfig, selection: SelectConfig, tokeniser: Tokeniser
 ) -> Given | None:
     """What the settings name as the prompt; None for prompts that are drawn.
 
@@ -86,10 +86,9 @@ def read_prompt(
         return None
     if config.source == NO_PROMPT:
         return Given(NO_PROMPT, (), None)
-    steps, longest = tokens.steps_per_quarter, tokens.max_duration_quarter
     path = os.path.expanduser(config.source)
     if looks_typed(config.source) and not os.path.exists(path):
-        return Given(config.source, tuple(parse_typed_notes(config.source, steps, longest)), None)
+        return Given(config.source, tuple(parse_typed_notes(config.source, tokeniser)), None)
     try:
         piece = _read_piece(path, parse)
         notes = _select(piece, selection)
@@ -100,13 +99,17 @@ def read_prompt(
             remedy="give the path of a MIDI or score file, notes such as 'C4:1 E4:0.5', "
             f"{RANDOM_PROMPT!r}, {WINDOW_PROMPT!r} or {NO_PROMPT!r}",
         ) from None
-    opening = encode_piece(notes, steps, longest)[: config.length]
+    opening = encode_piece(notes, tokeniser)[: config.length]
     signatures = Signatures(piece.time_signature, piece.tempo_qpm, piece.key_signature)
     return Given(Path(path).name, tuple(opening), signatures)
 
 
 def choose(
-    config: PromptConfig, given: Given | None, corpus: TokenCorpus, n_prompts: int
+    config: PromptConfig,
+    given: Given | None,
+    corpus: TokenCorpus,
+    tokeniser: Tokeniser,
+    n_prompts: int,
 ) -> list[Prompt]:
     """The prompts to continue, all of one length.
 
@@ -117,6 +120,8 @@ def choose(
         What `read_prompt` made of these settings. All prompts are this one.
     corpus : TokenCorpus
         Whose vocabulary the model knows, and whose validation pieces prompts are drawn from.
+    tokeniser : Tokeniser
+        The corpus's.
     n_prompts : int
 
     Raises
@@ -129,8 +134,8 @@ def choose(
         return draw(corpus, n_prompts, config.length, config.seed)
     prompt = Prompt(given.source, given.tokens, *(given.signatures or common_signatures(corpus)))
     if config.nearest:
-        prompt = with_nearest(prompt, corpus.vocabulary)
-    check_prompt(prompt, corpus.vocabulary)
+        prompt = with_nearest(prompt, corpus.vocabulary, tokeniser)
+    check_prompt(prompt, corpus.vocabulary, tokeniser)
     return [prompt] * n_prompts
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.tokens.nearest import nearest_tokens
-from pipeline_lib.tokens.tokenisers.note_event import decode_tokens
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.tokens.typed_notes import typed_note
 from pipeline_lib.tokens.vocabulary import Vocabulary
 
@@ -45,18 +45,17 @@ class Prompt:
     key_signature: str | None
     replaced: tuple[str, ...] = ()
 
-    def continued(self, tokens: Sequence[str], steps_per_quarter: int) -> GridNotes:
+    def continued(self, tokens: Sequence[str], tokeniser: Tokeniser) -> GridNotes:
         """The notes of the prompt with new tokens behind it."""
-        return self._notes([*self.tokens, *tokens], steps_per_quarter)
+        return self._notes([*self.tokens, *tokens], tokeniser)
 
-    def continuation(self, tokens: Sequence[str], steps_per_quarter: int) -> GridNotes:
+    def continuation(self, tokens: Sequence[str], tokeniser: Tokeniser) -> GridNotes:
         """The notes of new tokens alone, from the beginning of a bar."""
-        return self._notes(tokens, steps_per_quarter)
+        return self._notes(tokens, tokeniser)
 
-    def _notes(self, tokens: Sequence[str], steps_per_quarter: int) -> GridNotes:
-        return decode_tokens(
+    def _notes(self, tokens: Sequence[str], tokeniser: Tokeniser) -> GridNotes:
+        return tokeniser.decode(
             tokens,
-            steps_per_quarter,
             time_signature=self.time_signature,
             tempo_qpm=self.tempo_qpm,
             key_signature=self.key_signature,
@@ -88,7 +87,7 @@ def prompts_from_table(table: pa.Table) -> list[Prompt]:
     return [Prompt(**{**row, **{n: tuple(row[n]) for n in lists}}) for row in table.to_pylist()]
 
 
-def check_prompt(prompt: Prompt, vocabulary: Vocabulary) -> None:
+def check_prompt(prompt: Prompt, vocabulary: Vocabulary, tokeniser: Tokeniser) -> None:
     """Refuse a prompt that a model cannot read.
 
     Raises
@@ -99,7 +98,7 @@ def check_prompt(prompt: Prompt, vocabulary: Vocabulary) -> None:
     unknown = _unknown(prompt, vocabulary)
     if not unknown:
         return
-    named = "; ".join(_offer(token, vocabulary) for token in unknown[:_MOST_NAMED])
+    named = "; ".join(_offer(token, vocabulary, tokeniser) for token in unknown[:_MOST_NAMED])
     more = f"; and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
     raise ConfigError(
         f"the prompt {prompt.source} cannot be continued: never seen in training: {named}{more}",
@@ -108,19 +107,22 @@ def check_prompt(prompt: Prompt, vocabulary: Vocabulary) -> None:
     )
 
 
-def with_nearest(prompt: Prompt, vocabulary: Vocabulary) -> Prompt:
+def with_nearest(prompt: Prompt, vocabulary: Vocabulary, tokeniser: Tokeniser) -> Prompt:
     """The prompt with what the vocabulary lacks replaced by the nearest that it has, and a record of it.
 
     A rest stays as it is where the vocabulary has no rests, and a note where it has no notes.
     """
     nearest = {
-        token: nearest_tokens(token, vocabulary, 1) for token in _unknown(prompt, vocabulary)
+        token: nearest_tokens(token, vocabulary, tokeniser, 1)
+        for token in _unknown(prompt, vocabulary)
     }
     taken = {token: found[0] for token, found in nearest.items() if found}
     return replace(
         prompt,
         tokens=tuple(taken.get(token, token) for token in prompt.tokens),
-        replaced=tuple(f"{typed_note(t)} -> {typed_note(n)}" for t, n in taken.items()),
+        replaced=tuple(
+            f"{typed_note(t, tokeniser)} -> {typed_note(n, tokeniser)}" for t, n in taken.items()
+        ),
     )
 
 
@@ -129,6 +131,7 @@ def _unknown(prompt: Prompt, vocabulary: Vocabulary) -> list[str]:
     return list(dict.fromkeys(token for token in prompt.tokens if token not in vocabulary.ids))
 
 
-def _offer(token: str, vocabulary: Vocabulary) -> str:
-    nearest = map(typed_note, nearest_tokens(token, vocabulary, _MOST_OFFERED))
-    return f"{typed_note(token)} (nearest: {', '.join(nearest) or 'none'})"
+def _offer(token: str, vocabulary: Vocabulary, tokeniser: Tokeniser) -> str:
+    nearest = nearest_tokens(token, vocabulary, tokeniser, _MOST_OFFERED)
+    offered = ", ".join(typed_note(known, tokeniser) for known in nearest)
+    return f"{typed_note(token, tokeniser)} (nearest: {offered or 'none'})"

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline_lib.tokens.tokenisers.note_event import transpose_token
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 
 LINE_SCHEMA = pa.schema(
     [
@@ -71,7 +71,9 @@ class TokenSequences:
             totals += np.bincount(self._lines[piece_id], minlength=len(totals))
         return Counter({t: int(n) for t, n in zip(self._positions, totals, strict=True) if n})
 
-    def add_transposed(self, piece_ids: Sequence[str], semitones: int) -> dict[str, str]:
+    def add_transposed(
+        self, piece_ids: Sequence[str], semitones: int, tokeniser: Tokeniser
+    ) -> dict[str, str]:
         """Add copies of some pieces in another key.
 
         Parameters
@@ -79,6 +81,8 @@ class TokenSequences:
         piece_ids : sequence of str
         semitones : int
             Up; negative for down.
+        tokeniser : Tokeniser
+            The one that wrote the tokens.
 
         Returns
         -------
@@ -92,7 +96,7 @@ class TokenSequences:
             is_used[self._lines[piece_id]] = True
         positions = np.full(len(texts), -1, np.int32)
         for used in np.flatnonzero(is_used).tolist():
-            moved = transpose_token(texts[used], semitones)
+            moved = tokeniser.transpose(texts[used], semitones)
             if moved is not None:
                 positions[used] = self._position(moved)
         copies: dict[str, str] = {}

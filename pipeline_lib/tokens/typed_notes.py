@@ -14,10 +14,10 @@ import re
 from fractions import Fraction
 
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.tokens.tokenisers.note_event import MAX_PITCH, make_token, read_token
+from pipeline_lib.tokens.tokenisers.base import MAX_PITCH, Tokeniser
 
 _TYPED = re.compile(r"(?:^|\s)[^\s:/\\]*:[-+]?\.?\d")
-"""A name and the beginning of a duration: no path has both, with the rare exception of ``a:1``."""
+"""Pattern of a name and the beginning of a duration: no path has both, but for rare ones such as ``a:1``."""
 
 _NOTE = re.compile(r"([A-G])(##?|bb?)?(-?\d)")
 _DURATION = re.compile(r"[-+]?(\d+/\d+|\d+\.?\d*|\.\d+)", re.ASCII)
@@ -28,59 +28,89 @@ _REST = "R"
 
 
 def looks_typed(text: str) -> bool:
-    """Whether a text is meant as notes, with or without mistakes."""
+    """Whether a text is meant as typed notes, with or without mistakes.
+
+    Examples
+    --------
+    >>> looks_typed("C4:1 H4:1"), looks_typed("tunes/reel.mid")
+    (True, False)
+    """
     return _TYPED.search(text) is not None
 
 
-def parse_typed_notes(text: str, steps_per_quarter: int, max_duration_quarter: int) -> list[str]:
-    """The tokens of typed notes, one for each item.
+def parse_typed_notes(text: str, tokeniser: Tokeniser) -> list[str]:
+    """Read typed notes as tokens.
 
     Parameters
     ----------
     text : str
-    steps_per_quarter : int
-        The grid that durations have to be on.
-    max_duration_quarter : int
-        Longest duration of one item.
+        Items as they were typed, such as "C4:1 R:1/2".
+    tokeniser : Tokeniser
+        What writes the tokens. Durations have to be on its grid, and no longer than its longest.
 
     Raises
     ------
     ConfigError
         An item is wrong; says which, where and how.
+
+    Examples
+    --------
+    >>> from pipeline_lib.config import NoteEventConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> parse_typed_notes("C4:1 R:0.5 C4+E4:3/2", make_tokeniser(NoteEventConfig()))
+    ['Pitch_60:1', 'Rest:1/2', 'Chord_60.64:3/2']
     """
     items = text.split()
-    tokens = []
+    longest_quarter = tokeniser.config.max_duration_quarter
+    tokens: list[str] = []
     for position, item in enumerate(items, start=1):
         try:
             name, colon, duration_text = item.partition(":")
             if not colon:
                 raise ValueError("it has no colon and duration")
             pitches = () if name == _REST else tuple(map(parse_pitch, name.split("+")))
-            duration_step = _duration_step(duration_text, steps_per_quarter, max_duration_quarter)
+            duration_step = _duration_step(
+                duration_text, tokeniser.steps_per_quarter, longest_quarter
+            )
         except ValueError as error:
             raise ConfigError(
                 f"item {position} of {len(items)} of the typed prompt, {item!r}: {error}",
                 remedy="type notes as C4:1, F#5:0.5 or Bb3:1/3, chords as C4+E4+G4:1, rests as R:1/2; "
                 "durations are in quarter notes",
             ) from None
-        tokens.append(make_token(pitches, duration_step, steps_per_quarter))
+        tokens += tokeniser.event(pitches, duration_step)
     return tokens
 
 
-def typed_note(token: str) -> str:
-    """A token as it would be typed, with sharps: ``C4+E4+G4:1/2``."""
-    pitches, duration_quarter = read_token(token)
-    name = "+".join(map(_name, pitches)) or _REST
-    return f"{name}:{duration_quarter}"
+def typed_note(token: str, tokeniser: Tokeniser) -> str:
+    """Write a token as it would be typed, with sharps; one that is no whole event is returned as it is.
+
+    Examples
+    --------
+    >>> from pipeline_lib.config import NoteEventConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> typed_note("Chord_60.64.67:1/2", make_tokeniser(NoteEventConfig()))
+    'C4+E4+G4:1/2'
+    """
+    described = tokeniser.describe(token)
+    if not described.is_event:
+        return token
+    name = "+".join(map(_name, described.pitches)) or _REST
+    return f"{name}:{Fraction(described.advance_step, tokeniser.steps_per_quarter)}"
 
 
 def parse_pitch(name: str) -> int:
-    """The MIDI pitch of a name and octave, such as F#4; C4 is 60.
+    """Read a name and octave as a MIDI pitch.
 
     Raises
     ------
     ValueError
-        It is none; says why.
+        The name is no note, or out of range; says why.
+
+    Examples
+    --------
+    >>> parse_pitch("C4"), parse_pitch("F#4"), parse_pitch("Cb4")
+    (60, 66, 59)
     """
     found = _NOTE.fullmatch(name)
     if not found:

@@ -45,11 +45,22 @@ class WindowIndex:
     Parameters
     ----------
     first_starts : int64 array, shape (n_pieces,)
-        Where the first window of each piece starts in the flat array, rising.
+        Position in the flat array at which the first window of each piece starts, rising.
     counts : int64 array, shape (n_pieces,)
-        How many each piece has.
+        Number of windows of each piece.
     stride : int
-        From one to the next, in tokens.
+        Tokens from the start of one window to the start of the next.
+
+    Examples
+    --------
+    A piece of 6 tokens and one of 5, read 3 tokens at a time, each with the token after it:
+
+    >>> spans = np.array([[0, 6], [6, 5]])
+    >>> index = WindowIndex.of(spans, seq_length=3, stride=1)
+    >>> len(index), index.all_starts().tolist()
+    (5, [0, 1, 2, 6, 7])
+    >>> index.starts(np.array([4, 0])).tolist()
+    [7, 0]
     """
 
     first_starts: NDArray[np.int64]
@@ -58,9 +69,18 @@ class WindowIndex:
 
     @classmethod
     def of(cls, spans: NDArray[np.int64], seq_length: int, stride: int) -> WindowIndex:
-        """The windows of the pieces of which `spans` has the start and length, shape (n_pieces, 2).
+        """Index the windows of some pieces.
 
         A piece of n tokens has room for ``(n - seq_length - 1) // stride + 1`` windows, or none.
+
+        Parameters
+        ----------
+        spans : int64 array, shape (n_pieces, 2)
+            Start and length of each piece in the flat array.
+        seq_length : int
+            Input tokens of a window.
+        stride : int
+            Tokens from the start of one window to the start of the next.
         """
         counts = np.maximum((spans[:, 1] - seq_length - 1) // stride + 1, 0)
         return cls(spans[counts > 0, 0], counts[counts > 0], stride)
@@ -69,7 +89,7 @@ class WindowIndex:
         return int(self.counts.sum())
 
     def starts(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Where the windows of these numbers start; the shape is theirs."""
+        """Positions in the flat array at which the windows of some numbers start; same shape as `numbers`."""
         ends = np.cumsum(self.counts)
         piece = np.searchsorted(ends, numbers, side="right")
         nth_in_piece = numbers - (ends - self.counts)[piece]
@@ -77,7 +97,7 @@ class WindowIndex:
         return starts
 
     def all_starts(self) -> NDArray[np.int64]:
-        """The starts of all windows."""
+        """Positions in the flat array at which the windows start, shape (n_windows,)."""
         return self.starts(np.arange(len(self)))
 
 
@@ -85,7 +105,24 @@ NO_WINDOWS = WindowIndex.of(np.empty((0, 2), dtype=np.int64), 1, 1)
 
 
 def index_table(corpus: TokenCorpus, seq_length: int, stride: int) -> pa.Table:
-    """All windows of the train and valid splits; valid windows do not overlap, whatever the stride."""
+    """Index all windows of the train and valid splits, as a table with `WINDOW_SCHEMA`.
+
+    Valid windows do not overlap, whatever the stride.
+
+    Parameters
+    ----------
+    corpus : TokenCorpus
+        The pieces to read.
+    seq_length : int
+        Input tokens of a window.
+    stride : int
+        Tokens from the start of one train window to the start of the next.
+
+    Raises
+    ------
+    TrainingError
+        No piece of a split has room for a window.
+    """
     strides = {Split.TRAIN: stride, Split.VALID: seq_length}
     tables = []
     for split, of_split in strides.items():
@@ -109,7 +146,7 @@ def index_table(corpus: TokenCorpus, seq_length: int, stride: int) -> pa.Table:
 
 
 def windows_of(table: pa.Table, split: Split) -> WindowIndex:
-    """One split's windows; the table has `WINDOW_SCHEMA`."""
+    """Read the windows of one split from a table with `WINDOW_SCHEMA`."""
     rows = table.filter(pc.field("split") == split.value)
     return WindowIndex(
         rows["first_start"].to_numpy(), rows["n_windows"].to_numpy(), rows["stride"][0].as_py()
@@ -117,12 +154,12 @@ def windows_of(table: pa.Table, split: Split) -> WindowIndex:
 
 
 def n_long_enough(corpus: TokenCorpus, split: Split, seq_length: int) -> int:
-    """Pieces of a split that have room for a window."""
+    """Count the pieces of a split that have room for a window."""
     return int((corpus.spans(split)[:, 1] > seq_length).sum())
 
 
 def count_targets(corpus: TokenCorpus, split: Split, n_context: int) -> int:
-    """Tokens of a split that have at least `n_context` tokens of their piece before them.
+    """Count the tokens of a split that have at least `n_context` tokens of their piece before them.
 
     Scoring every ``seq_length`` on the targets that the longest one can predict is what makes their
     perplexities comparable.
@@ -130,7 +167,7 @@ def count_targets(corpus: TokenCorpus, split: Split, n_context: int) -> int:
     Raises
     ------
     CorpusError
-        There are none, or the vocabulary knows none of them.
+        There are no such tokens, or the vocabulary knows none of them.
     """
     spans = corpus.spans(split)
     positions = WindowIndex.of(spans, n_context, 1).all_starts() + n_context

@@ -15,11 +15,12 @@ from pipeline_lib.evaluation.metrics import build_reference, measure_set
 from pipeline_lib.models.ngrams.counts import count_ngrams
 from pipeline_lib.models.ngrams.smoothed import NgramStepper, witten_bell
 from pipeline_lib.notes.grid import GridNotes
-from pipeline_lib.tokens.tokenisers.note_event import decode_tokens, encode_notes
+from tests.tokenisers import note_events
 
 _DATA = Path(__file__).parents[2] / os.environ.get("MUSIC_PIPELINE_TEST_DATA", "../shared/data")
 MELODIES = _DATA / "midi" / "nottingham-melody"
 STEPS, LENGTH = 24, 100
+TOKENISER = note_events(STEPS, longest_quarter=4)
 
 
 def melody_tokens(n: int) -> list[list[str]]:
@@ -37,7 +38,7 @@ def _tokens(path: Path) -> list[str]:
     notes = sorted((n.time, n.duration, n.pitch) for track in score.tracks for n in track.notes)
     onset, duration, pitch = np.array(notes).T
     onset_step, end_step = (np.rint(t * scale).astype(np.int64) for t in (onset, onset + duration))
-    return encode_notes(GridNotes(onset_step, end_step - onset_step, pitch, STEPS), 4)
+    return TOKENISER.encode(GridNotes(onset_step, end_step - onset_step, pitch, STEPS))
 
 
 def ngram_tokens(lines: Sequence[Sequence[str]], n: int, order: int = 3) -> list[list[str]]:
@@ -59,5 +60,5 @@ def ngram_tokens(lines: Sequence[Sequence[str]], n: int, order: int = 3) -> list
 
 def measured(lines: Sequence[Sequence[str]], reference: Sequence[Sequence[str]]) -> pd.DataFrame:
     """All metrics of each line, beside the onset intervals of the reference."""
-    pieces, real = ([decode_tokens(line, STEPS) for line in each] for each in (lines, reference))
+    pieces, real = ([TOKENISER.decode(line) for line in each] for each in (lines, reference))
     return measure_set(pieces, EvaluateConfig(), build_reference(real))

@@ -18,11 +18,12 @@ from pipeline_lib.evaluation.likelihood import (
 )
 from pipeline_lib.evaluation.token_parts import TokenParts
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, Vocabulary
+from tests.tokenisers import NOTES
 
-VOCABULARY = Vocabulary(
-    (*SPECIAL_TOKENS, "Pitch_60:1", "Pitch_60:2", "Chord_60.64:1", "Rest:1", "Rest:2")
+VOCABULARY = Vocabulary.of(
+    (*SPECIAL_TOKENS, "Pitch_60:1", "Pitch_60:2", "Chord_60.64:1", "Rest:1", "Rest:2"), NOTES
 )
-PARTS = TokenParts.of(VOCABULARY)
+PARTS = TokenParts.of(VOCABULARY.features)
 VOCAB_SIZE = len(VOCABULARY)
 TOKENS = np.array([0, 3, 4, 3, 4, 1, 0, 3, 2, 1, 0, 1], dtype=np.int32)
 SPANS = np.array([[0, 6], [6, 4], [10, 2]])

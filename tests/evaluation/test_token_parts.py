@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline_lib.evaluation.token_parts import TokenParts
 from pipeline_lib.tokens.vocabulary import END_ID, SPECIAL_TOKENS, Vocabulary
+from tests.tokenisers import NOTES
 
 # Of three pitches, interleaved as a vocabulary sorted by count has them.
 TOKENS = (
@@ -20,7 +21,7 @@ TOKENS = (
     "Rest:1/3",
     "Pitch_60:2",
 )
-PARTS = TokenParts.of(Vocabulary(TOKENS))
+PARTS = TokenParts.of(Vocabulary.of(TOKENS, NOTES).features)
 
 
 def pitch_probabilities(probabilities: list[float], *token_ids: int) -> list[float]:

@@ -128,7 +128,7 @@ def new_tokens(folder: Path) -> list[list[str]]:
         ((), "nothing has run here yet", "music-pipeline run"),
         (("--temperature", "-1"), "--temperature = -1: it must be a number", "lower is safer"),
         (("--temperature", "nan"), "--temperature = nan", "lower is safer"),
-        (("--top-k", "0"), "--top-k = 0", "--top-k: Only so many"),
+        (("--top-k", "0"), "--top-k = 0", "--top-k: Draw from this many"),
         (("--n", "0"), "--n = 0", "--n: Samples"),
         (("--key", "H major"), "--key = 'H major'", "--key: Only notes of this key"),
         (("--range", "C6-C4"), "--range 'C6-C4'", "C4-C6"),

@@ -5,6 +5,7 @@ The tests build on each other's artifacts: each changes one thing, looks at the 
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections import Counter
@@ -18,8 +19,9 @@ from flows.inspection import inspect_artifact
 from flows.journal import CACHED, Journal, load_journal
 from flows.running import plan_flow
 from pipeline_lib.artifacts import ArtifactStore
-from pipeline_lib.errors import CorpusError
+from pipeline_lib.errors import ConfigError, CorpusError
 from pipeline_lib.stores import file_names
+from pipeline_lib.tokens.tokenisers import TOKENISERS
 from tests.flows.conftest import N_TUNES, TINY, write_tune
 
 pytestmark = [
@@ -317,3 +319,28 @@ def test_only_the_first_seeds_run_of_each_network_is_shown_in_detail(
         if entry.stage.startswith("generate/lstm")
     }
     assert sorted(rendered.values()) == [0, 1]
+
+
+@pytest.mark.parametrize("kind", sorted(set(TOKENISERS) - {"note_event"}))
+def test_every_stage_runs_with_every_tokeniser(
+    kind: str, first: Journal, corpus: Path, artifacts: Path
+) -> None:
+    factored = [{"layers": 1, "units": 16, "embedding_size": 8, "token_input": "factored"}]
+    constrained = {"generate.key": "C major", "generate.min_pitch": 60}
+    journal = run(corpus, artifacts, **{"tokens.kind": kind, "models": factored, **constrained})
+    assert journal.state == "completed"
+    ran = {entry.stage.partition("/")[0] for entry in journal.stages if entry.state == "ran"}
+    of_notes = {"scan", "ingest", "select", "catalogue", "split"}
+    assert ran == {entry.stage.partition("/")[0] for entry in first.stages} - of_notes
+    vocabulary = pq.read_table(artifacts / artifact_of(journal, "encode") / file_names.VOCABULARY)
+    samples = pq.read_table(artifacts / artifact_of(journal, "generate/") / file_names.SAMPLES)
+    made = set(itertools.chain.from_iterable(samples["tokens"].to_pylist()))
+    assert made <= set(vocabulary["token"].to_pylist())
+    assert all(entry["test_perplexity"] > 1 for entry in journal.results)
+
+
+def test_a_length_that_a_tokeniser_cannot_count_is_refused(
+    corpus: Path, artifacts: Path, prefect_server: None
+) -> None:
+    with pytest.raises(ConfigError, match=r"generate.bars asks .* tokens.kind=pitch_duration"):
+        run(corpus, artifacts, **{"tokens.kind": "pitch_duration", "generate.bars": 8})

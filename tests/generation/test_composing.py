@@ -16,9 +16,8 @@ from pipeline_lib.models.ngrams.counts import count_ngrams
 from pipeline_lib.models.ngrams.smoothed import NgramStepper, witten_bell
 from pipeline_lib.models.sampling.composers import NetworkComposer, StepperComposer
 from pipeline_lib.tokens.prompts import Prompt
-from pipeline_lib.tokens.tokenisers.note_event import parse_token
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS
-from tests.generation.tiny_music import KNOWN, STEPS, ending_network, network, prompt
+from tests.generation.tiny_music import KNOWN, STEPS, TOKENISER, ending_network, network, prompt
 from tests.models.tiny_corpus import ARCHITECTURES, names
 
 SOME = [ARCHITECTURES[2], ARCHITECTURES[4], ARCHITECTURES[6]]
@@ -38,13 +37,13 @@ OUTSIDE = prompt("Pitch_57:1", "Pitch_74:1")
 
 def composed(net: Network, prompts: list[Prompt] | None = None, **settings: Any) -> list[Sample]:
     return compose(
-        NetworkComposer(net), KNOWN, prompts or PROMPTS, ComposeConfig(**settings), STEPS
+        NetworkComposer(net), KNOWN, prompts or PROMPTS, ComposeConfig(**settings), TOKENISER
     )
 
 
 def pitches(sample: Sample) -> set[int]:
     """Of the new notes."""
-    return {pitch for token in sample.tokens for pitch in parse_token(token, STEPS)[0]}
+    return {pitch for token in sample.tokens for pitch in TOKENISER.describe(token).pitches}
 
 
 @some_architectures
@@ -64,9 +63,9 @@ def test_all_constraints_are_met_at_once(model: NetworkConfig) -> None:
         assert {pitch % 12 for pitch in pitches(sample)} <= scale
         assert min(pitches(sample)) >= 58
         assert max(pitches(sample)) <= 72
-        notes = sample.notes(STEPS)
+        notes = sample.notes(TOKENISER)
         assert notes.end_step == 5 * notes.steps_per_bar
-        last, duration_step = parse_token(sample.tokens[-1], STEPS)
+        last, duration_step, *_ = TOKENISER.describe(sample.tokens[-1])
         assert min(last) % 12 == tonic
         assert duration_step >= STEPS
         assert sample.ended_by == "asked"
@@ -75,14 +74,14 @@ def test_all_constraints_are_met_at_once(model: NetworkConfig) -> None:
 def test_seconds_are_met_to_a_step() -> None:
     prompts = [prompt("Pitch_60:1", tempo_qpm=tempo_qpm) for tempo_qpm in (61.0, 90.0, 177.0)]
     for sample in composed(network(), prompts, seconds=10.0):
-        notes = sample.notes(STEPS)
+        notes = sample.notes(TOKENISER)
         assert notes.duration_sec == pytest.approx(10.0, abs=60 / notes.tempo_qpm / STEPS / 2)
         assert sample.ended_by == "asked"
 
 
 def test_a_length_is_met_though_the_network_would_end_at_once_and_few_tokens_are_set() -> None:
     for sample in composed(ending_network(50.0), bars=4, length=1):
-        notes = sample.notes(STEPS)
+        notes = sample.notes(TOKENISER)
         assert notes.end_step == 4 * notes.steps_per_bar
 
 
@@ -90,7 +89,7 @@ def test_what_is_asked_for_holds_for_new_notes_and_not_for_the_prompt() -> None:
     (sample,) = composed(network(), [OUTSIDE], min_pitch=60, max_pitch=65, bars=6)
     assert sample.prompt == OUTSIDE
     assert pitches(sample) <= set(range(60, 66))
-    assert sample.notes(STEPS).pitch.tolist()[:2] == [57, 74]
+    assert sample.notes(TOKENISER).pitch.tolist()[:2] == [57, 74]
 
 
 def test_an_n_gram_model_meets_the_same_constraints() -> None:
@@ -98,13 +97,13 @@ def test_an_n_gram_model_meets_the_same_constraints() -> None:
     counts = count_ngrams(everything, np.array([[0, len(everything)]]), len(KNOWN), 2)
     config = ComposeConfig(key="prompt", bars=4, end_on_tonic=True, min_pitch=58, max_pitch=72)
     stepper = NgramStepper(witten_bell(counts, 2))
-    samples = compose(StepperComposer(stepper), KNOWN, PROMPTS, config, STEPS)
+    samples = compose(StepperComposer(stepper), KNOWN, PROMPTS, config, TOKENISER)
     assert [(sample.number, sample.prompt) for sample in samples] == [*enumerate(PROMPTS)]
     for sample, tonic in zip(samples, (7, 9, 3), strict=True):
         assert pitches(sample) <= set(range(58, 73))
-        notes = sample.notes(STEPS)
+        notes = sample.notes(TOKENISER)
         assert notes.end_step == 4 * notes.steps_per_bar
-        assert min(parse_token(sample.tokens[-1], STEPS)[0]) % 12 == tonic
+        assert min(TOKENISER.describe(sample.tokens[-1]).pitches) % 12 == tonic
         assert sample.ended_by == "asked"
 
 
@@ -145,7 +144,7 @@ def test_a_search_finds_the_same_for_equal_prompts_whatever_the_seed() -> None:
     assert [sample.number for sample in first] == [0, 1, 2]
     assert first == composed(network(), prompts, beam_width=3, bars=2, seed=9)
     for sample in first:
-        notes = sample.notes(STEPS)
+        notes = sample.notes(TOKENISER)
         assert notes.end_step == 2 * notes.steps_per_bar
         assert sample.ended_by == "asked"
 
@@ -154,7 +153,7 @@ def test_a_search_finds_the_same_for_equal_prompts_whatever_the_seed() -> None:
 def test_equal_notes_in_other_metres_are_searched_for_apart() -> None:
     prompts = [prompt("Pitch_60:1", time_signature=metre) for metre in ("3/4", "4/4")]
     samples = composed(network(), prompts, beam_width=2, bars=2)
-    assert [sample.notes(STEPS).end_step for sample in samples] == [24, 32]
+    assert [sample.notes(TOKENISER).end_step for sample in samples] == [24, 32]
 
 
 @pytest.mark.slow
@@ -163,7 +162,7 @@ def test_progress_is_told_to_the_end(beam_width: int | None) -> None:
     told: list[tuple[int, int]] = []
     config = ComposeConfig(beam_width=beam_width, length=40)
     composer = NetworkComposer(network())
-    compose(composer, KNOWN, PROMPTS, config, STEPS, lambda n, total: told.append((n, total)))
+    compose(composer, KNOWN, PROMPTS, config, TOKENISER, lambda n, total: told.append((n, total)))
     assert told[-1][0] == told[-1][1]
     assert np.all(np.diff([n for n, _ in told]) >= 0)
 

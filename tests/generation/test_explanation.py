@@ -14,9 +14,8 @@ from pipeline_lib.generation.explanation import EXPLANATION_SCHEMA, N_ALTERNATIV
 from pipeline_lib.generation.samples import Sample
 from pipeline_lib.models.networks.architectures import Network
 from pipeline_lib.models.training.checkpoints import to_numpy
-from pipeline_lib.tokens.tokenisers.note_event import parse_token
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, START
-from tests.generation.tiny_music import KNOWN, STEPS, ending_network, network, prompt
+from tests.generation.tiny_music import KNOWN, TOKENISER, ending_network, network, prompt
 from tests.models.tiny_corpus import ARCHITECTURES, each
 
 SAMPLES = [
@@ -33,7 +32,7 @@ SAMPLES = [
 
 
 def rows_of(net: Network, samples: list[Sample] = SAMPLES) -> dict[int, list[dict[str, Any]]]:
-    table = explain(net, KNOWN, samples, STEPS)
+    table = explain(net, KNOWN, samples)
     assert table.schema.equals(EXPLANATION_SCHEMA, check_metadata=True)
     rows: dict[int, list[dict[str, Any]]] = {sample.number: [] for sample in samples}
     for row in table.to_pylist():
@@ -101,7 +100,7 @@ def test_onsets_count_from_the_beginning_of_the_prompt_and_rests_take_their_time
     assert [row["position"] for row in rows] == [2, 3, 4, 5]
     assert [row["onset_step"] for row in rows] == [6, 14, 16, 17]
     assert [row["duration_step"] for row in rows] == [8, 2, 1, 6]
-    durations = [parse_token(token, STEPS)[1] for token in SAMPLES[0].tokens]
+    durations = [TOKENISER.describe(token).advance_step for token in SAMPLES[0].tokens]
     assert [row["onset_step"] for row in rows] == list(accumulate(durations[:-1], initial=6))
 
 
@@ -119,6 +118,6 @@ def test_without_a_prompt_the_first_token_is_explained_from_the_start_alone() ->
 
 
 def test_nothing_new_has_no_explanation() -> None:
-    table = explain(network(), KNOWN, [SAMPLES[2]], STEPS)
+    table = explain(network(), KNOWN, [SAMPLES[2]])
     assert len(table) == 0
     assert table.schema.equals(EXPLANATION_SCHEMA)

@@ -10,7 +10,7 @@ from pipeline_lib.generation.samples import (
     sample_table,
     samples_from_table,
 )
-from tests.generation.tiny_music import STEPS, prompt
+from tests.generation.tiny_music import TOKENISER, prompt
 
 SAMPLES = [
     Sample(0.7, 0, prompt("Pitch_60:1", "Rest:1/2"), ("Chord_60.64.67:2", "Pitch_62:1/2"), "model"),
@@ -72,7 +72,7 @@ def test_a_manifest_says_what_was_given_and_added() -> None:
 
 
 def test_the_notes_are_those_of_the_prompt_and_the_new_ones() -> None:
-    notes = SAMPLES[0].notes(STEPS)
+    notes = SAMPLES[0].notes(TOKENISER)
     assert notes.onset_step.tolist() == [0, 6, 6, 6, 14]
     assert notes.duration_step.tolist() == [4, 8, 8, 8, 2]
     assert notes.pitch.tolist() == [60, 60, 64, 67, 62]
@@ -81,5 +81,5 @@ def test_the_notes_are_those_of_the_prompt_and_the_new_ones() -> None:
 
 
 def test_the_prompt_ends_behind_its_last_rest() -> None:
-    assert SAMPLES[0].prompt_end_step(STEPS) == 6
-    assert SAMPLES[1].prompt_end_step(STEPS) == 0
+    assert SAMPLES[0].prompt_end_step(TOKENISER) == 6
+    assert SAMPLES[1].prompt_end_step(TOKENISER) == 0

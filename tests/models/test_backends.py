@@ -19,9 +19,8 @@ from pipeline_lib.models.sampling.network_loop import Sampler
 from pipeline_lib.models.training.checkpoints import to_numpy
 from pipeline_lib.tokens.constraints import constrain
 from pipeline_lib.tokens.prompts import Prompt
-from pipeline_lib.tokens.vocabulary import Vocabulary
 from tests.conftest import REPOSITORY
-from tests.models.tiny_corpus import ARCHITECTURES, TOKENS, random_ids, run_config
+from tests.models.tiny_corpus import ARCHITECTURES, TOKENISER, VOCABULARY, random_ids, run_config
 
 ELSEWHERE = """
 import sys
@@ -38,7 +37,7 @@ from tests.models.tiny_corpus import *
 assert keras.backend.backend() == sys.argv[1]
 folder = Path(sys.argv[2])
 for n, model in enumerate(ARCHITECTURES[2:6]):
-    network = Network(run_config(model=model, seed=9), TOKENS)
+    network = Network(run_config(model=model, seed=9), VOCABULARY)
     load_weights(network, folder / f"{n}.npz")
     ids = random_ids(3, 20)
     np.save(folder / f"{n}-{sys.argv[1]}.npy", to_numpy(network(ids, network.initial_state(3))[0]))
@@ -71,7 +70,7 @@ for model, regime in ((ARCHITECTURES[2], "streams"), (ARCHITECTURES[4], "windows
 def music_of(network: Network) -> NDArray[np.int32]:
     """The notes of three samples, one after the other."""
     prompts = [Prompt("none", (), "4/4", 120.0, None)] * 3
-    rules = constrain(ComposeConfig(), prompts, Vocabulary(TOKENS), steps_per_quarter=4)
+    rules = constrain(ComposeConfig(), prompts, VOCABULARY, TOKENISER)
     sampler = Sampler(network, ComposeConfig(top_p=0.9, repetition_penalty=1.2))
     given = [np.empty(0, np.int32)] * 3
     return np.concatenate(sampler.sample(given, rules, length=20, seed=1))
@@ -86,7 +85,7 @@ def test_another_backend_gives_the_same_scores_and_music_and_trains_and_resumes(
         pytest.skip(f"{backend} is not installed: it is no requirement, being several gigabytes")
     here, music = [], []
     for n, model in enumerate(ARCHITECTURES[2:6]):
-        network = Network(run_config(model=model, seed=n), TOKENS)
+        network = Network(run_config(model=model, seed=n), VOCABULARY)
         save_weights(network, tmp_path / f"{n}.npz")
         here.append(to_numpy(network(random_ids(3, 20), network.initial_state(3))[0]))
         music.append(music_of(network))

@@ -17,9 +17,15 @@ from pipeline_lib.models.sampling.beam_search import search
 from pipeline_lib.models.training.checkpoints import to_numpy
 from pipeline_lib.tokens.constraints import Constraints, constrain
 from pipeline_lib.tokens.prompts import Prompt
-from pipeline_lib.tokens.tokenisers.note_event import parse_token
-from pipeline_lib.tokens.vocabulary import END_ID, SPECIAL_TOKENS, START_ID, Vocabulary
-from tests.models.tiny_corpus import ARCHITECTURES, TOKENS, VOCAB_SIZE, run_config
+from pipeline_lib.tokens.vocabulary import END_ID, SPECIAL_TOKENS, START_ID
+from tests.models.tiny_corpus import (
+    ARCHITECTURES,
+    TOKENISER,
+    TOKENS,
+    VOCAB_SIZE,
+    VOCABULARY,
+    run_config,
+)
 
 SOME = [ARCHITECTURES[0], ARCHITECTURES[4], ARCHITECTURES[5]]
 PROMPT = np.array([3, 5], np.int32)
@@ -30,7 +36,7 @@ EVERYTHING = len(NOTE_IDS) ** 3
 
 @cache
 def network(model: NetworkConfig, seed: int = 0) -> Network:
-    return sharpened(Network(run_config(model=model, seed=seed), TOKENS))
+    return sharpened(Network(run_config(model=model, seed=seed), VOCABULARY))
 
 
 def sharpened(net: Network) -> Network:
@@ -43,7 +49,7 @@ def sharpened(net: Network) -> Network:
 def constraints(**settings: Any) -> Constraints:
     opening = tuple(TOKENS[token_id] for token_id in PROMPT)
     prompt = Prompt("tune.mid", opening, "4/4", 120.0, None)
-    return constrain(ConstraintConfig(**settings), [prompt], Vocabulary(TOKENS), 4)
+    return constrain(ConstraintConfig(**settings), [prompt], VOCABULARY, TOKENISER)
 
 
 def log_p(net: Network, sequences: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -100,7 +106,7 @@ def test_of_the_sequences_that_last_as_asked_the_likeliest_is_found() -> None:
         [int(n) for n in row]
         for length in (1, 2)
         for row in every_sequence(length)
-        if sum(parse_token(TOKENS[n], 1)[1] for n in row) == 2
+        if TOKENISER.span_step(TOKENS[n] for n in row) == 2 * TOKENISER.steps_per_quarter
     ]
     assert len(candidates) == 3 + 3**2
     scores = [float(log_p(net, with_end(np.array([row]))).mean()) for row in candidates]
@@ -110,14 +116,13 @@ def test_of_the_sequences_that_last_as_asked_the_likeliest_is_found() -> None:
 def test_a_narrow_search_keeps_to_key_range_and_ending() -> None:
     settings = {"key": "D major", "max_pitch": 62, "bars": 2, "end_on_tonic": True}
     notes = found(network(SOME[0]), 2, length=9, **settings)
-    pitches, durations = zip(*(parse_token(TOKENS[n], 1) for n in notes), strict=True)
-    assert set(pitches[0]) == {62}  # of C, D and E only D: C is not in the key, E not in the range
-    assert all(pitch == [62] for pitch in pitches)
-    assert sum(durations) == 8 - 2
+    made = TOKENISER.decode(TOKENS[n] for n in notes)
+    assert set(made.pitch) == {62}  # of C, D and E only D: C is not in the key, E not in the range
+    assert made.end_step == (8 - 2) * TOKENISER.steps_per_quarter
 
 
 def test_a_network_that_is_sure_of_the_end_is_followed() -> None:
-    net = Network(run_config(), TOKENS)
+    net = Network(run_config(), VOCABULARY)
     bias = np.zeros(VOCAB_SIZE, np.float32)
     bias[END_ID] = 50.0
     net.logits.bias.assign(bias)
@@ -126,7 +131,7 @@ def test_a_network_that_is_sure_of_the_end_is_followed() -> None:
 
 def test_where_the_kept_sequences_cannot_end_in_time_a_wider_search_is_advised() -> None:
     # Two quarters are left and one note may be written: of 1 and 2 quarters, the shorter ones are likelier.
-    net = Network(run_config(), TOKENS)
+    net = Network(run_config(), VOCABULARY)
     bias = np.array([5.0 if token.endswith(":1") else -5.0 for token in TOKENS], np.float32)
     net.logits.bias.assign(bias)
     with pytest.raises(ConfigError, match="none of the 2 sequences that were kept") as caught:

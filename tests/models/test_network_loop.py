@@ -15,8 +15,16 @@ from pipeline_lib.models.networks.stepper import NetworkStepper
 from pipeline_lib.models.sampling.network_loop import BLOCK_SIZE, Sampler
 from pipeline_lib.tokens.constraints import Constraints, constrain
 from pipeline_lib.tokens.prompts import Prompt
-from pipeline_lib.tokens.vocabulary import END_ID, START_ID, UNKNOWN_ID, Vocabulary
-from tests.models.tiny_corpus import ARCHITECTURES, PLAIN, TOKENS, VOCAB_SIZE, each, run_config
+from pipeline_lib.tokens.vocabulary import END_ID, START_ID, UNKNOWN_ID
+from tests.models.tiny_corpus import (
+    ARCHITECTURES,
+    PLAIN,
+    TOKENISER,
+    VOCAB_SIZE,
+    VOCABULARY,
+    each,
+    run_config,
+)
 
 STEPS_PER_QUARTER = 4
 UNCHANGED = ComposeConfig()
@@ -27,12 +35,12 @@ some_architectures = each(SOME)
 
 @cache
 def sampler(config: ComposeConfig = UNCHANGED, model: NetworkConfig = PLAIN) -> Sampler:
-    return Sampler(Network(run_config(model=model), TOKENS), config)
+    return Sampler(Network(run_config(model=model), VOCABULARY), config)
 
 
 def rules(n: int, config: ComposeConfig = UNCHANGED) -> Constraints:
     prompts = [Prompt("none", (), "4/4", 120.0, None)] * n
-    return constrain(config, prompts, Vocabulary(TOKENS), STEPS_PER_QUARTER)
+    return constrain(config, prompts, VOCABULARY, TOKENISER)
 
 
 def sample(
@@ -58,7 +66,7 @@ def stepped(
     prompt: list[int], model: NetworkConfig, length: int, seed: int, number: int
 ) -> list[int]:
     """The same by hand: one token at a time, drawn from the softmax of the scores."""
-    stepper = NetworkStepper(Network(run_config(model=model), TOKENS))
+    stepper = NetworkStepper(Network(run_config(model=model), VOCABULARY))
     stepper.reset(1)
     for token_id in [START_ID, *prompt]:
         logits = stepper.step(np.array([token_id], np.int32))[0]
@@ -124,7 +132,7 @@ def first_tokens(config: ComposeConfig, n: int) -> NDArray[np.int64]:
 def test_tokens_of_a_tiny_model_follow_its_distribution(settings: dict[str, float]) -> None:
     n = 2000
     config = ComposeConfig.model_validate(settings)
-    stepper = NetworkStepper(Network(run_config(), TOKENS))
+    stepper = NetworkStepper(Network(run_config(), VOCABULARY))
     stepper.reset(1)
     for token_id in (START_ID, 3, 4):
         logits = stepper.step(np.array([token_id], np.int32))[0].astype(float)

@@ -21,6 +21,7 @@ from tests.models.tiny_corpus import (
     PLAIN,
     TOKENS,
     VOCAB_SIZE,
+    VOCABULARY,
     each,
     random_ids,
     run_config,
@@ -35,7 +36,7 @@ every_architecture = each(
 @cache
 def network(model: NetworkConfig = PLAIN, **changes: Any) -> Network:
     """No test changes the weights of a network that it has not made anew, with a seed of its own."""
-    return Network(run_config(model=model, **changes), TOKENS)
+    return Network(run_config(model=model, **changes), VOCABULARY)
 
 
 def logits(net: Network, ids: np.ndarray, **options: Any) -> np.ndarray:
@@ -92,7 +93,7 @@ def test_attention_looks_no_further_than_the_seq_length() -> None:
 @pytest.mark.parametrize("model", [ARCHITECTURES[3], ARCHITECTURES[4]], ids=["lstm", "attention"])
 def test_the_seed_alone_decides_the_weights(model: NetworkConfig) -> None:
     configs = [run_config(model=model, seed=seed) for seed in (1, 1, 2)]
-    first, same, other = (Network(config, TOKENS).get_weights() for config in configs)
+    first, same, other = (Network(config, VOCABULARY).get_weights() for config in configs)
     assert all(np.array_equal(a, b) for a, b in zip(first, same, strict=True))
     assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
@@ -140,7 +141,7 @@ def test_scores_by_pitch_and_duration_add_up() -> None:
 
 @every_architecture
 def test_saved_weights_give_the_same_network(model: NetworkConfig, tmp_path: Path) -> None:
-    net, other = network(model), Network(run_config(model=model, seed=5), TOKENS)
+    net, other = network(model), Network(run_config(model=model, seed=5), VOCABULARY)
     save_weights(net, tmp_path / "a.npz")
     load_weights(other, tmp_path / "a.npz")
     assert np.array_equal(logits(net, random_ids(2, 5)), logits(other, random_ids(2, 5)))

@@ -18,13 +18,13 @@ from pipeline_lib.models.sampling.network_loop import Sampler
 from pipeline_lib.models.sampling.stepper_loop import sample_stepwise
 from pipeline_lib.tokens.constraints import Constraints, constrain
 from pipeline_lib.tokens.prompts import Prompt
-from pipeline_lib.tokens.vocabulary import END_ID, START_ID, UNKNOWN_ID, Vocabulary
-from tests.models.tiny_corpus import SPANS, TOKEN_IDS, TOKENS, VOCAB_SIZE, run_config
+from pipeline_lib.tokens.vocabulary import END_ID, START_ID, UNKNOWN_ID
+from tests.models.tiny_corpus import SPANS, TOKEN_IDS, TOKENISER, VOCAB_SIZE, VOCABULARY, run_config
 
 
 def rules(n: int, config: ComposeConfig) -> Constraints:
     prompts = [Prompt("none", (), "4/4", 120.0, None)] * n
-    return constrain(config, prompts, Vocabulary(TOKENS), steps_per_quarter=4)
+    return constrain(config, prompts, VOCABULARY, TOKENISER)
 
 
 def ngram(order: int) -> NgramModel:
@@ -56,7 +56,7 @@ def sample(
     ids=str,
 )
 def test_a_network_writes_what_it_writes_in_the_compiled_loop(settings: dict[str, Any]) -> None:
-    network, config = Network(run_config(), TOKENS), ComposeConfig(**settings)
+    network, config = Network(run_config(), VOCABULARY), ComposeConfig(**settings)
     prompts = [[3, 4], [5, 6], [8, 3], [7, 7], [4, 4]]
     given = [np.array(prompt, np.int32) for prompt in prompts]
     expected = Sampler(network, config).sample(given, rules(5, config), length=40, seed=7)

@@ -10,10 +10,11 @@ import pytest
 from pipeline_lib.config import CheckpointConfig, LstmConfig, TransformerConfig
 from pipeline_lib.errors import ConfigError, TrainingError
 from pipeline_lib.evaluation.likelihood import mean_loss_nat
-from pipeline_lib.models.scoring import HeldOutLoss, make_predictor
+from pipeline_lib.models.scoring import ValidationLoss, make_predictor
 from pipeline_lib.models.training.loop import TrainedNetwork, train_network
 from pipeline_lib.models.training.memory_limits import out_of_memory_explained
 from pipeline_lib.models.training.updates import Outcome
+from pipeline_lib.tokens.vocabulary import Vocabulary
 from pipeline_lib.tokens.windows import WindowIndex
 from tests.models.tiny_corpus import (
     ARCHITECTURES,
@@ -22,6 +23,7 @@ from tests.models.tiny_corpus import (
     SMALL,
     SPANS,
     TOKEN_IDS,
+    TOKENISER,
     TOKENS,
     VOCAB_SIZE,
     names,
@@ -132,7 +134,7 @@ def test_stopping_early_keeps_the_best_epochs_weights(tmp_path: Path) -> None:
     losses = trained.history.column("valid_loss").to_pylist()
     assert trained.kept_epoch == int(np.argmin(losses)) + 1
     assert len(losses) == min(12, trained.kept_epoch + 2)
-    again = HeldOutLoss(
+    again = ValidationLoss(
         trained.network, run_config(), TOKEN_IDS, data.valid_windows, data.valid_spans
     )
     assert again.mean_nat() == pytest.approx(min(losses), rel=1e-6)
@@ -156,7 +158,7 @@ def test_the_last_weights_can_be_kept_and_nothing_stop_early(tmp_path: Path) -> 
     losses = trained.history.column("valid_loss").to_pylist()
     assert trained.kept_epoch == len(losses) == 30
     assert min(losses) < losses[-1] - 1
-    again = HeldOutLoss(trained.network, run_config(), chance, windows[1], spans[4:])
+    again = ValidationLoss(trained.network, run_config(), chance, windows[1], spans[4:])
     assert again.mean_nat() == pytest.approx(losses[-1], rel=1e-5)
 
 
@@ -205,7 +207,7 @@ def test_the_last_good_weights_are_kept(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("known", [(), ("Pitch_60:1",)])
 def test_a_vocabulary_of_one_is_refused(known: tuple[str, ...], tmp_path: Path) -> None:
-    data = training_data(tokens=(*TOKENS[:3], *known))
+    data = training_data(vocabulary=Vocabulary.of((*TOKENS[:3], *known), TOKENISER))
     with pytest.raises(TrainingError, match=f"vocabulary has {len(known)} token"):
         train(tmp_path, data)
 

@@ -13,21 +13,21 @@ import pytest
 from pipeline_lib.models.networks.architectures import Network
 from pipeline_lib.models.training.checkpoints import to_numpy
 from pipeline_lib.models.training.optimisation import (
-    clipped,
+    clip_by_global_norm,
     learning_rates,
     make_optimizer,
     mean_loss,
 )
 from pipeline_lib.models.training.updates import make_updates
 from tests.conftest import REPOSITORY
-from tests.models.tiny_corpus import ARCHITECTURES, TOKEN_IDS, TOKENS, run_config
+from tests.models.tiny_corpus import ARCHITECTURES, TOKEN_IDS, VOCABULARY, run_config
 
 STARTS = np.arange(6 * 8, dtype=np.int32).reshape(6, 8) * 13
 
 
 def weights_after(calls: list[np.ndarray], **changes: Any) -> list[np.ndarray]:
     config = run_config(**{"model": ARCHITECTURES[2], **changes})
-    network = Network(config, TOKENS)
+    network = Network(config, VOCABULARY)
     optimizer = make_optimizer(config, learning_rates(config, 6), network.trainable_variables)
     updates = make_updates(network, optimizer, config, carries_state=False)
     updates.load(TOKEN_IDS)
@@ -92,11 +92,11 @@ def test_the_loss_is_the_cross_entropy_in_nats() -> None:
 @pytest.mark.parametrize("scale", [1.0, 8.0])
 def test_gradients_are_clipped_by_their_common_norm(scale: float) -> None:
     gradients = [np.array([3.0, 0.0], np.float32) * scale, np.array([[4.0]], np.float32) * scale]
-    (a, b), norm = clipped(gradients, 2.5, scale)
+    (a, b), norm = clip_by_global_norm(gradients, 2.5, scale)
     assert float(norm) == pytest.approx(5.0)
     assert to_numpy(a) == pytest.approx([1.5 * scale, 0.0])
     assert to_numpy(b) == pytest.approx(2.0 * scale)
-    kept, _ = clipped(gradients, 10.0, scale)
+    kept, _ = clip_by_global_norm(gradients, 10.0, scale)
     assert to_numpy(kept[0]) == pytest.approx(gradients[0])
 
 
@@ -109,7 +109,7 @@ def test_the_rate_rises_then_falls_or_stays() -> None:
 
 def test_decay_spares_biases_and_scales() -> None:
     config = run_config(model=ARCHITECTURES[2], optimizer="adamw", weight_decay=1.0)
-    network = Network(config, TOKENS)
+    network = Network(config, VOCABULARY)
     rates = learning_rates(config, 10)
     optimizer = make_optimizer(config, rates, network.trainable_variables)
     before = [to_numpy(v.value) for v in network.trainable_variables]

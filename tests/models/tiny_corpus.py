@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline_lib.config import LstmAttentionConfig, LstmConfig, RunConfig, TransformerConfig
+from pipeline_lib.config import (
+    LstmAttentionConfig,
+    LstmConfig,
+    NetworkConfig,
+    RunConfig,
+    TransformerConfig,
+)
 from pipeline_lib.models.training.loop import TrainingData
+from pipeline_lib.tokens.vocabulary import Vocabulary
 from pipeline_lib.tokens.windows import WindowIndex
+from tests.tokenisers import note_events
 
 TOKENS = (
     "<start>",
@@ -18,6 +26,8 @@ TOKENS = (
     "<unknown>",
     *(f"Pitch_{p}:{d}" for p in (60, 62, 64) for d in (1, 2)),
 )
+TOKENISER = note_events(4)
+VOCABULARY = Vocabulary.of(TOKENS, TOKENISER)
 VOCAB_SIZE = len(TOKENS)
 SEQ_LENGTH = 8
 
@@ -37,6 +47,12 @@ ARCHITECTURES = [
     TransformerConfig(layers=2, heads=2, **SMALL),
     TransformerConfig(layers=1, heads=4, output="tied", token_input="factored", **SMALL),
 ]
+ARCHITECTURES += [
+    kind(**{n: v for n, v in {**SMALL, "layers": 1, "heads": 2}.items() if n in kind.model_fields})
+    for kind in (get_args(tagged)[0] for tagged in get_args(get_args(NetworkConfig)[0]))
+    if kind not in map(type, ARCHITECTURES)
+]
+"""Those above, and each further kind that there is."""
 
 
 def names(configs: list[Any]) -> list[str]:
@@ -66,7 +82,7 @@ def run_config(**changes: Any) -> RunConfig:
 
 def training_data(token_ids: NDArray[np.int32] = TOKEN_IDS, **changes: Any) -> TrainingData:
     values: dict[str, Any] = {
-        "tokens": TOKENS,
+        "vocabulary": VOCABULARY,
         "token_ids": token_ids,
         "train_spans": SPANS[:N_TRAIN],
         "valid_spans": SPANS[N_TRAIN:],

@@ -21,7 +21,7 @@ from pipeline_lib.scores.metre import Metre
 from pipeline_lib.scores.notation import write_musicxml
 from pipeline_lib.scores.rounding import notated_events
 from pipeline_lib.scores.spelling import key_of
-from pipeline_lib.tokens.tokenisers.note_event import decode_tokens, encode_notes
+from tests.tokenisers import NOTES
 
 N_TOKENS = 250
 FILES = (
@@ -56,9 +56,8 @@ def piece(request: pytest.FixtureRequest, test_data: Path) -> GridNotes:
     notes = GridNotes(
         onset[sounding], (end - onset)[sounding], parsed.pitch[sounding].astype(int), 24
     )
-    return decode_tokens(
-        encode_notes(notes, max_duration_quarter=8)[:N_TOKENS],
-        24,
+    return NOTES.decode(
+        NOTES.encode(notes)[:N_TOKENS],
         time_signature=parsed.time_signature,
         tempo_qpm=parsed.tempo_qpm,
         key_signature=parsed.key_signature,

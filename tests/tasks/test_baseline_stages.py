@@ -26,8 +26,9 @@ from tasks.fit_baselines import fit_baselines
 from tasks.generate_baseline import generate_baseline
 from tasks.score import score_baselines
 from tasks.stages import stage
+from tests.tokenisers import NOTES
 
-N_CONTEXT, STEPS = 5, 24
+N_CONTEXT = 5
 GENERATE = GenerateConfig(temperatures=(0.8, 1.0), length=20, n_samples=4)
 
 
@@ -43,10 +44,8 @@ def write_tunes(draft: Draft, seed: int) -> None:
         tokens[::10] = ["Rest:1"] * 4
         lines.add(f"p{n}", tokens)
         rows.append(_row(f"p{n}", split))
-    vocabulary, table = build_vocabulary(
-        lines.count(row["line"] for row in rows[:8]), 8, min_count=1
-    )
-    write_tokens(draft, build_corpus(rows, lines, vocabulary), counted=table)
+    vocabulary, table = build_vocabulary(lines.count(row["line"] for row in rows[:8]), 8, 1, NOTES)
+    write_tokens(draft, build_corpus(rows, lines, vocabulary), table, NOTES)
 
 
 def _row(piece_id: str, split: Split) -> dict[str, Any]:
@@ -90,9 +89,7 @@ def scores(store: ArtifactStore, tokens: Artifact, baselines: Artifact) -> Artif
 
 @pytest.fixture(scope="module")
 def samples(store: ArtifactStore, tokens: Artifact, baselines: Artifact) -> Artifact:
-    return generate_baseline(
-        store, tokens, baselines, write_prompts(store, tokens), GENERATE, STEPS
-    )
+    return generate_baseline(store, tokens, baselines, write_prompts(store, tokens), GENERATE)
 
 
 def test_every_model_is_scored_on_the_same_targets(store: ArtifactStore, scores: Artifact) -> None:
@@ -140,9 +137,7 @@ def test_the_best_n_gram_model_continues_the_prompts_at_each_temperature(
     assert max(map(len, table["tokens"].to_pylist())) <= GENERATE.length
     of_corpus = set(read_vocabulary(store, tokens).tokens) - set(SPECIAL_TOKENS)
     assert {token for row in table["tokens"].to_pylist() for token in row} <= of_corpus
-    again = generate_baseline(
-        store, tokens, baselines, write_prompts(store, tokens), GENERATE, STEPS
-    )
+    again = generate_baseline(store, tokens, baselines, write_prompts(store, tokens), GENERATE)
     assert store.read_table(again, file_names.SAMPLES).equals(table)
 
 
@@ -150,9 +145,7 @@ def test_n_gram_samples_are_drawn_where_networks_search(
     store: ArtifactStore, tokens: Artifact, baselines: Artifact
 ) -> None:
     searched = GenerateConfig(beam_width=3, bars=2)
-    drawn = generate_baseline(
-        store, tokens, baselines, write_prompts(store, tokens), searched, STEPS
-    )
+    drawn = generate_baseline(store, tokens, baselines, write_prompts(store, tokens), searched)
     table: pa.Table = store.read_table(drawn, file_names.SAMPLES)
     assert table["beam_width"].to_pylist() == [None] * 4
     assert table["ended_by"].to_pylist() == ["asked"] * 4
@@ -161,7 +154,7 @@ def test_n_gram_samples_are_drawn_where_networks_search(
 def test_n_gram_samples_are_measured_like_any_others(
     store: ArtifactStore, tokens: Artifact, samples: Artifact
 ) -> None:
-    measured = evaluate(store, tokens, samples, GENERATE.length, STEPS, EvaluateConfig())
+    measured = evaluate(store, tokens, samples, GENERATE.length, EvaluateConfig())
     summary = read_metrics(store, measured).summary
     assert summary["temperature"].unique().tolist() == [0.8, 1.0]
     assert (summary["n_generated"] <= 4).all()

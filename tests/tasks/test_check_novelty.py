@@ -28,11 +28,11 @@ from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tasks.check_novelty import check_novelty
 from tasks.stages import stage
+from tests.tokenisers import NOTES
 
 # The key of a stage takes seconds: all code that it reaches is read.
 pytestmark = pytest.mark.slow
 
-STEPS_PER_QUARTER = 24
 N_TRAIN, N_VALID, N_TEST = 6, 10, 10
 N_GIVEN = 4
 
@@ -73,8 +73,8 @@ def write_tokens(draft: Draft) -> None:
             }
         )
     train = [row["line"] for row in rows if row["split"] == "train"]
-    vocabulary, table = build_vocabulary(lines.count(train), N_TRAIN, min_count=1)
-    save_tokens(draft, build_corpus(rows, lines, vocabulary), counted=table)
+    vocabulary, table = build_vocabulary(lines.count(train), N_TRAIN, 1, NOTES)
+    save_tokens(draft, build_corpus(rows, lines, vocabulary), table, NOTES)
 
 
 @stage(kind="pieces")
@@ -112,7 +112,7 @@ def store(tmp_path: Path) -> ArtifactStore:
 
 def test_a_planted_copy_is_flagged_and_its_source_found(store: ArtifactStore) -> None:
     tokens, samples = write_tokens(store), write_samples(store, 12)
-    novelty = check_novelty(store, tokens, samples, 40, STEPS_PER_QUARTER)
+    novelty = check_novelty(store, tokens, samples, 40)
     table = read_copies(store, novelty).pieces
     assert table.schema.remove_metadata().equals(NOVELTY_SCHEMA.remove_metadata())
     new, copy, *held_out = table.to_pylist()
@@ -131,13 +131,13 @@ def test_a_planted_copy_is_flagged_and_its_source_found(store: ArtifactStore) ->
 def report_on(store: ArtifactStore, samples: Artifact, runs: list[str]) -> Copying:
     """The report's section on runs that all wrote these samples."""
     tokens, pieces = write_tokens(store), write_pieces(store)
-    novelty = check_novelty(store, tokens, samples, 40, STEPS_PER_QUARTER)
+    novelty = check_novelty(store, tokens, samples, 40)
     return build_copying(
         dict.fromkeys(runs, read_copies(store, novelty)),
         dict.fromkeys(runs, read_samples(store, samples)),
         read_tokens(store, tokens),
         read_pieces(store, pieces),
-        STEPS_PER_QUARTER,
+        NOTES,
     )
 
 
@@ -151,7 +151,7 @@ def test_a_planted_copy_is_reported_with_its_file(store: ArtifactStore) -> None:
     quarters = sum(duration for _, duration in before)
     shown = longest.sample.excerpt
     assert shown.first_bar == quarters // 4  # counted from 1, and one bar before
-    assert shown.first_onset_step == (4 + quarters % 4) * STEPS_PER_QUARTER
+    assert shown.first_onset_step == (4 + quarters % 4) * NOTES.steps_per_quarter
     assert "<work-title>t1-02</work-title>" in longest.sample.musicxml
 
 

@@ -22,8 +22,10 @@ from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tasks.evaluate import evaluate
 from tasks.measure_distance import measure_distance
 from tasks.stages import stage
+from tests.tokenisers import note_events
 
-STEPS, N_GIVEN, LENGTH = 4, 4, 24
+N_GIVEN, LENGTH = 4, 24
+TOKENISER = note_events(4)
 N_TRAIN, N_TEST, N_SAMPLES = 25, 12, 6
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
 
@@ -45,8 +47,8 @@ def write_tokens(draft: Draft) -> None:
         row |= {"time_signature": "4/4", "tempo_qpm": 90.0, "key_signature": None}
         rows.append(row | {"split": "train" if n < N_TRAIN else "test"})
     train = [row["line"] for row in rows[:N_TRAIN]]
-    vocabulary, table = build_vocabulary(lines.count(train), len(train), 1)
-    save_tokens(draft, build_corpus(rows, lines, vocabulary), counted=table)
+    vocabulary, table = build_vocabulary(lines.count(train), len(train), 1, TOKENISER)
+    save_tokens(draft, build_corpus(rows, lines, vocabulary), table, TOKENISER)
 
 
 @stage(kind="samples")
@@ -81,7 +83,7 @@ def distances(store: ArtifactStore, measured: Artifact) -> Artifact:
 
 def measure(store: ArtifactStore, temperatures: list[float], widest: int) -> Artifact:
     tokens, samples = write_tokens(store), write_samples(store, temperatures, widest)
-    return evaluate(store, tokens, samples, LENGTH, STEPS, EvaluateConfig())
+    return evaluate(store, tokens, samples, LENGTH, EvaluateConfig())
 
 
 def test_as_many_train_pieces_are_measured_as_there_are_test_pieces(

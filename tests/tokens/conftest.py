@@ -9,6 +9,7 @@ import pytest
 from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus
 from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.vocabulary import build_vocabulary
+from tests.tokenisers import NOTES
 
 A, B, C = "Pitch_60:1", "Pitch_62:1", "Pitch_64:1"
 
@@ -38,5 +39,5 @@ def corpus() -> TokenCorpus:
     """Train: A B A B (4) and A A (2); valid: B A B (3); test: C B (2), where C is unknown."""
     pieces = [row("p1", "train"), row("p2", "train"), row("p3", "valid"), row("p4", "test")]
     lines = token_lines(p1=[A, B, A, B], p2=[A, A], p3=[B, A, B], p4=[C, B])
-    vocabulary, _ = build_vocabulary(lines.count(["p1", "p2"]), 2, min_count=1)
+    vocabulary, _ = build_vocabulary(lines.count(["p1", "p2"]), 2, 1, NOTES)
     return build_corpus(pieces, lines, vocabulary)

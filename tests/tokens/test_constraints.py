@@ -15,6 +15,7 @@ from pipeline_lib.errors import ConfigError
 from pipeline_lib.tokens.constraints import Constraints, constrain
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.vocabulary import END, SPECIAL_TOKENS, Vocabulary
+from tests.tokenisers import note_events
 
 STEPS = 4
 CHROMATIC = tuple(f"Pitch_{pitch}:1" for pitch in range(60, 72))
@@ -28,9 +29,12 @@ def prompt(*tokens: str, **changes: Any) -> Prompt:
 def constraints(
     tokens: tuple[str, ...], *prompts: Prompt, steps_per_quarter: int = STEPS, **settings: Any
 ) -> Constraints:
-    vocabulary = Vocabulary((*SPECIAL_TOKENS, *tokens))
+    vocabulary = Vocabulary.of((*SPECIAL_TOKENS, *tokens), note_events(steps_per_quarter))
     return constrain(
-        ConstraintConfig(**settings), prompts or (prompt(),), vocabulary, steps_per_quarter
+        ConstraintConfig(**settings),
+        prompts or (prompt(),),
+        vocabulary,
+        note_events(steps_per_quarter),
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pipeline_lib.tokens.nearest import nearest_tokens
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, Vocabulary
+from tests.tokenisers import NOTES
 
 
 def nearest(token: str, *known: str, n_tokens: int = 1) -> list[str]:
-    return nearest_tokens(token, Vocabulary((*SPECIAL_TOKENS, *known)), n_tokens)
+    return nearest_tokens(token, Vocabulary.of((*SPECIAL_TOKENS, *known), NOTES), NOTES, n_tokens)
 
 
 def test_notes_are_as_far_apart_as_their_interval() -> None:

@@ -10,12 +10,13 @@ from pipeline_lib.errors import ConfigError
 from pipeline_lib.tokens.corpus import TokenCorpus, build_corpus
 from pipeline_lib.tokens.prompt_draws import random_prompts, window_prompts
 from pipeline_lib.tokens.vocabulary import build_vocabulary
+from tests.tokenisers import NOTES
 from tests.tokens.conftest import A, B, C, row, token_lines
 
 
 def corpus_with_valid(*valid: list[str]) -> TokenCorpus:
     """A and B are in the vocabulary, C is not."""
-    vocabulary, _ = build_vocabulary(Counter([A, B]), 1, min_count=1)
+    vocabulary, _ = build_vocabulary(Counter([A, B]), 1, 1, NOTES)
     lines = {f"v{n}": line for n, line in enumerate(valid)}
     rows = [row("train", "train"), *(row(name, "valid") for name in lines)]
     return build_corpus(rows, token_lines(train=[A, B], **lines), vocabulary)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline_lib.config import ParseConfig, PromptConfig, SelectConfig, TokenConfig
+from pipeline_lib.config import ParseConfig, PromptConfig, SelectConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi.files import write_midi
@@ -23,6 +23,7 @@ from pipeline_lib.tokens.prompt_sources import (
 )
 from pipeline_lib.tokens.vocabulary import build_vocabulary
 from tests.notes.tiny_files import TUNE_ABC, TWO_NOTES, midi_file
+from tests.tokenisers import NOTES
 from tests.tokens.conftest import A, B, row, token_lines
 
 LINE = midi_file(TWO_NOTES)
@@ -30,12 +31,12 @@ LINE = midi_file(TWO_NOTES)
 
 def read(source: str | Path, **settings: Any) -> Given | None:
     config = PromptConfig(source=str(source), **settings)
-    return read_prompt(config, ParseConfig(), SelectConfig(), TokenConfig())
+    return read_prompt(config, ParseConfig(), SelectConfig(), NOTES)
 
 
 def chosen(corpus: TokenCorpus, source: str, n_prompts: int = 1, **settings: Any) -> Any:
     config = PromptConfig(source=source, **settings)
-    return choose(config, read(source, **settings), corpus, n_prompts)
+    return choose(config, read(source, **settings), corpus, NOTES, n_prompts)
 
 
 def corpus_of(*signatures: tuple[str, float, str | None]) -> TokenCorpus:
@@ -47,7 +48,7 @@ def corpus_of(*signatures: tuple[str, float, str | None]) -> TokenCorpus:
     ]
     rows.append(row("v", "valid"))
     lines = token_lines(**{r["piece_id"]: [A, B] for r in rows})
-    vocabulary, _ = build_vocabulary(lines.count([rows[0]["piece_id"]]), 1, min_count=1)
+    vocabulary, _ = build_vocabulary(lines.count([rows[0]["piece_id"]]), 1, 1, NOTES)
     return build_corpus(rows, lines, vocabulary)
 
 
@@ -128,7 +129,7 @@ def test_the_notes_of_a_file_are_chosen_as_in_the_corpus_however_few(tmp_path: P
     path = tmp_path / "two.mid"
     path.write_bytes(LINE)
     selection = SelectConfig(min_pitch=61, min_notes=100)
-    given = read_prompt(PromptConfig(source=str(path)), ParseConfig(), selection, TokenConfig())
+    given = read_prompt(PromptConfig(source=str(path)), ParseConfig(), selection, NOTES)
     assert given is not None
     assert given.tokens == ("Rest:1", "Pitch_64:1/2")
 

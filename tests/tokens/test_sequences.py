@@ -12,6 +12,7 @@ from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import build_corpus
 from pipeline_lib.tokens.sequences import LINE_SCHEMA, TokenSequences, sequence_table
 from pipeline_lib.tokens.vocabulary import UNKNOWN_ID, build_vocabulary
+from tests.tokenisers import NOTES
 from tests.tokens.conftest import A, B, C, row, token_lines
 
 HIGH = "Pitch_127:1"
@@ -66,7 +67,7 @@ def test_counts_are_over_the_pieces_asked_for() -> None:
 
 def test_copies_in_another_key_where_every_note_has_room() -> None:
     lines = token_lines(p1=[A, "Rest:1", B], p2=[A, HIGH])
-    copies = lines.add_transposed(["p1", "p2"], 2)
+    copies = lines.add_transposed(["p1", "p2"], 2, NOTES)
     assert set(copies) == {"p1"}  # nothing is above pitch 127
     assert texts(lines, copies["p1"]) == [B, "Rest:1", C]
     assert texts(lines, "p1") == [A, "Rest:1", B]
@@ -75,20 +76,20 @@ def test_copies_in_another_key_where_every_note_has_room() -> None:
 def test_texts_are_in_twelve_keys_not_in_keys_of_keys() -> None:
     lines = token_lines(p1=[A, "Rest:1"], p2=[B, "Rest:1"])
     for semitones in range(-5, 7):
-        lines.add_transposed(["p1"], semitones)
+        lines.add_transposed(["p1"], semitones, NOTES)
     pitches = [f"Pitch_{pitch}:1" for pitch in range(55, 67)]
     assert set(lines.texts) == {*pitches, "Rest:1"}
 
 
 def test_copies_are_trained_on_and_nothing_else() -> None:
     lines = token_lines(p1=[A, B], p2=[B, A])
-    (copy,) = lines.add_transposed(["p1"], 2).values()
+    (copy,) = lines.add_transposed(["p1"], 2, NOTES).values()
     rows = [
         row("p1", "train"),
         row("p2", "valid"),
         {**row("p1", "train"), "line": copy, "augmented_semitones": 2},
     ]
-    vocabulary, _ = build_vocabulary(lines.count(["p1", copy]), 2, min_count=1)
+    vocabulary, _ = build_vocabulary(lines.count(["p1", copy]), 2, 1, NOTES)
     corpus = build_corpus(rows, lines, vocabulary)
     assert corpus.spans(Split.TRAIN).tolist() == [[0, 4], [8, 4]]
     assert [r["piece_id"] for r in corpus.rows(Split.TRAIN)] == ["p1"]

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.tokens.tokenisers.note_event import make_token
 from pipeline_lib.tokens.typed_notes import looks_typed, parse_typed_notes, typed_note
+from tests.tokenisers import NOTES
 
 STEPS, LONGEST = 24, 8
 
 
 def parsed(text: str) -> list[str]:
-    return parse_typed_notes(text, STEPS, LONGEST)
+    return parse_typed_notes(text, NOTES)
 
 
 def test_a_melody_with_a_rest_and_a_chord() -> None:
@@ -101,5 +101,5 @@ def test_texts_that_are_not(text: str) -> None:
     st.integers(1, STEPS * LONGEST),
 )
 def test_a_token_can_be_typed_again(pitches: list[int], duration_step: int) -> None:
-    token = make_token(tuple(pitches), duration_step, STEPS)
-    assert parsed(typed_note(token)) == [token]
+    (token,) = NOTES.event(tuple(pitches), duration_step)
+    assert parsed(typed_note(token, NOTES)) == [token]

@@ -1,13 +1,13 @@
-"""How far to trust what a piece has already played: a small log-linear model, fitted on held-out pieces.
+"""The gate: a small log-linear model of how far to trust the memory of a piece, fitted on held-out pieces.
 
-Tokens that the memory recalls are made more or less likely than the model beside it holds them:
+It raises or lowers the probability that a model gives to the tokens that the memory recalls:
 
     P(w) is proportional to P_model(w) * exp(bonus(w)),
     bonus(w) = weights[b] . (1, log share, log distance, log P_model(w)),
 
 where ``b`` is the class of the longest context that recalls ``w`` (`CLASS_STARTS`); all other tokens have no
-bonus. With weights of zero it is the model alone. With -1 for the last of them it does not matter what the model
-thinks of the token: the memory decides.
+bonus. With weights of zero the model stays as it is. With a last weight of -1 the bonus cancels what the model gives
+the token: the memory alone decides.
 
 Choosing between a long-term and a short-term model for each token, by how sure each is, is due to Conklin and
 Witten (1995) and Pearce (2005); mixing in the logistic domain with weights chosen by the length of the match, to
@@ -26,52 +26,66 @@ from pipeline_lib.models.memory.recall import IntArray, Recalled
 FloatArray = NDArray[np.float64]
 
 CLASS_STARTS = np.array([0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 25, 40, 64])
-"""Shortest context of each class, in tokens."""
+"""Length, in tokens, of the shortest context of each class; a class reaches up to the next one's."""
 
 N_FEATURES = 4
+"""Number of features of a recalled token: 1, log share, log distance, log probability under the model."""
 
 _PRIOR = 0.2
 """Inverse variance of the weights' Gaussian prior: with little evidence they stay near zero."""
 
 _LEAST_REST = 1e-12
+"""Least probability that is left for tokens that are not recalled, so that its logarithm exists."""
 _ENOUGH_NAT = 1e-7
+"""Gain of a Newton step, in nats per target, below which the fit ends."""
 _MOST_STEPS = 50
 _MOST_HALVINGS = 20
 
 
 def features(recalled: Recalled, log_p: FloatArray) -> FloatArray:
-    """What the bonus of each recalled token depends on, shape (n, N_FEATURES).
+    """Features of each recalled token, on which its bonus depends; shape (n_entries, N_FEATURES).
 
     Parameters
     ----------
     recalled : Recalled
-    log_p : float64 array, shape (n,)
-        Of each entry, what the model beside the memory gives it.
+    log_p : float64 array, shape (n_entries,)
+        Log-probability that the model beside the memory gives each recalled token.
     """
     columns = [np.ones(len(log_p)), np.log(recalled.share), np.log(recalled.distance), log_p]
-    return np.stack(columns, axis=1)
+    return np.stack(columns, axis=1)  # (n_entries, N_FEATURES)
 
 
 def classes(recalled: Recalled) -> IntArray:
-    """The class of each recalled token's context, shape (n,)."""
+    """Class of each recalled token's context, by its length (`CLASS_STARTS`); shape (n_entries,)."""
     return np.searchsorted(CLASS_STARTS, recalled.length, side="right") - 1
 
 
 def apply_gate(weights: FloatArray, log_p: FloatArray, recalled: Recalled) -> FloatArray:
-    """The distributions with the memory in them.
+    """Give recalled tokens their bonus in the distributions of a model.
 
     Parameters
     ----------
     weights : float64 array, shape (n_classes, N_FEATURES)
     log_p : float64 array, shape (n_rows, vocab_size)
-        Of the model beside the memory, natural logarithms.
+        Distributions of the model beside the memory, natural logarithms.
     recalled : Recalled
-        For the same rows.
+        What the memory recalls for the same rows.
 
     Returns
     -------
     float64 array, shape (n_rows, vocab_size)
-        Natural logarithms.
+        The distributions with the memory, natural logarithms.
+
+    Examples
+    --------
+    A model holds four tokens equally likely. Token 3 was played and gets a bonus of log 2, so 2 parts of 5:
+
+    >>> from pipeline_lib.models.memory.recall import recall_piece
+    >>> (recalled,) = recall_piece(np.array([0, 3, 2], np.int32), first_target=2, vocab_size=4)
+    >>> weights = np.zeros((len(CLASS_STARTS), N_FEATURES))
+    >>> weights[0, 0] = np.log(2)
+    >>> np.exp(apply_gate(weights, np.log(np.full((1, 4), 0.25)), recalled)).round(3)
+    array([[0.2, 0.2, 0.2, 0.4]])
     """
     place = recalled.row, recalled.token_id
     mixed = log_p.copy()
@@ -82,17 +96,19 @@ def apply_gate(weights: FloatArray, log_p: FloatArray, recalled: Recalled) -> Fl
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the gate is fitted on: recalled tokens (n of them) at places with a target (n_rows of them).
+    """Evidence that the gate is fitted on: rows with a known target, and the tokens recalled for each.
 
     Parameters
     ----------
-    row, class_of : int64 arrays, shape (n,)
-    features : float64 array, shape (n, N_FEATURES)
-    log_p : float64 array, shape (n,)
-        What the model beside the memory gives the token.
+    row, class_of : int64 arrays, shape (n_entries,)
+        The row of each recalled token, and the class of its context.
+    features : float64 array, shape (n_entries, N_FEATURES)
+    log_p : float64 array, shape (n_entries,)
+        Log-probability that the model beside the memory gives each recalled token.
     target_entry : int64 array, shape (n_rows,)
-        Which of the n entries is the target; -1 where it was not recalled.
+        Number of the entry that is the row's target; -1 where the target was not recalled.
     target_log_p : float64 array, shape (n_rows,)
+        Log-probability that the model beside the memory gives each target.
     """
 
     row: IntArray
@@ -104,14 +120,14 @@ class Evidence:
 
     @property
     def n_rows(self) -> int:
-        """Places with a target."""
+        """Number of rows: targets that the gate is fitted on."""
         return len(self.target_log_p)
 
 
 def fit_gate(evidence: Evidence) -> FloatArray:
-    """The weights that predict the targets best, shape (n_classes, N_FEATURES).
+    """Fit the weights that predict the targets best, shape (n_classes, N_FEATURES).
 
-    Newton's method from zero; a step is halved until it lowers the loss, and none that no longer does is taken.
+    By Newton's method from zero. A step is halved until it lowers the loss; the fit ends where none does.
     """
     weights = np.zeros((len(CLASS_STARTS), N_FEATURES))
     loss, posterior = _loss(weights, evidence)
@@ -130,7 +146,7 @@ def fit_gate(evidence: Evidence) -> FloatArray:
 
 
 def _loss(weights: FloatArray, evidence: Evidence) -> tuple[float, FloatArray]:
-    """Loss in nats over all targets, prior included; and the probability of each entry, shape (n,)."""
+    """Loss in nats, summed over all targets, prior included; and the gated probability of each entry, (n_entries,)."""
     row, n_rows = evidence.row, evidence.n_rows
     scores = evidence.log_p + (evidence.features * weights[evidence.class_of]).sum(axis=1)
     # Tokens that are not recalled share what the recalled ones leave of the model's probability.
@@ -148,7 +164,10 @@ def _loss(weights: FloatArray, evidence: Evidence) -> tuple[float, FloatArray]:
 
 
 def _newton_step(weights: FloatArray, posterior: FloatArray, evidence: Evidence) -> FloatArray:
-    """The second derivatives' inverse times the first derivatives, in the shape of the weights."""
+    """Newton step: the inverse of the second derivatives times the first derivatives, in the shape of the weights.
+
+    `posterior` is the gated probability of each entry, shape (n_entries,).
+    """
     n_classes = len(CLASS_STARTS)
     x, class_of = evidence.features, evidence.class_of
     surprise = posterior.copy()
@@ -161,12 +180,13 @@ def _newton_step(weights: FloatArray, posterior: FloatArray, evidence: Evidence)
     for i in range(N_FEATURES):
         gradient[:, i] += np.bincount(class_of, surprise * x[:, i], minlength=n_classes)
         sums = np.bincount(cells, posterior * x[:, i], minlength=evidence.n_rows * n_classes)
-        expected[:, :, i] = sums.reshape(-1, n_classes)
+        expected[:, :, i] = sums.reshape(-1, n_classes)  # (n_rows, n_classes)
         for j in range(N_FEATURES):
             products = posterior * x[:, i] * x[:, j]
             second[own, i, own, j] = np.bincount(class_of, products, minlength=n_classes)
-    flat = expected.reshape(evidence.n_rows, weights.size)
+    flat = expected.reshape(evidence.n_rows, weights.size)  # (n_rows, n_classes * N_FEATURES)
+    # (n_classes * N_FEATURES, n_classes * N_FEATURES)
     hessian = second.reshape(weights.size, weights.size) - flat.T @ flat
     hessian += _PRIOR * np.eye(weights.size)
     step = np.linalg.solve(hessian, gradient.reshape(-1, 1)).astype(np.float64)
-    return step.reshape(-1, N_FEATURES)
+    return step.reshape(-1, N_FEATURES)  # (n_classes, N_FEATURES)

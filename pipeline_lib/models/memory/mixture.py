@@ -1,8 +1,8 @@
-"""Any models, mixed with the memory of what the piece has already played.
+"""Mixtures of models with the memory of what the piece has already played.
 
-The models' distributions are mixed with one weight each, and the gate then makes what the memory recalls more or less
-likely. Both are fitted on pieces that no model was trained on. With an n-gram model alone this is a long-term
-model with a short-term model beside it; with a network, that network with a memory.
+The models' distributions are mixed, each with a share of its own; then the gate raises or lowers the probability of
+what the memory recalls. Both are fitted on pieces that no model was trained on. With an n-gram model alone this is a
+long-term model with a short-term model beside it; with a network, that network with a memory.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from pipeline_lib.tokens.vocabulary import UNKNOWN_ID
 _ROUNDS = 100
 
 Rows = Iterable[FloatArray]
-"""Of one model, what `Predictor.log_probabilities` yields."""
+"""Distributions of one model, piece by piece, as `Predictor.log_probabilities` yields them."""
 
 
 @dataclass(frozen=True, eq=False)
 class MemoryMixture:
-    """What was fitted.
+    """Fitted weights of a mixture of models with the memory.
 
     Parameters
     ----------
     shares : float64 array, shape (n_models,)
-        Of each model in the mixture; they sum to one.
+        Weight of each model's probabilities in the mixture; they sum to one.
     gate : float64 array, shape (n_classes, N_FEATURES)
-        See `pipeline_lib.models.memory.gate`.
+        Weights of the gate (`pipeline_lib.models.memory.gate`).
     """
 
     shares: FloatArray
@@ -54,12 +54,16 @@ class MemoryMixture:
     def mix(
         self, predicted: Sequence[Rows], pieces: Sequence[NDArray[np.int32]], first_target: int
     ) -> Iterator[FloatArray]:
-        """The mixture's distributions, as `Predictor.log_probabilities` yields them.
+        """Yield the mixture's distributions, as `Predictor.log_probabilities` does.
 
         Parameters
         ----------
         predicted : sequence of iterables
-            What each model yields for the same pieces and `first_target`.
+            For each model, the distributions that it yields for the same pieces and `first_target`.
+        pieces : sequence of int32 arrays
+            Token ids of whole pieces.
+        first_target : int
+            Place, in each piece, of the first token to predict; at least 1.
         """
         for piece, *of_models in zip(pieces, *predicted, strict=True):
             log_p = mix_models(self.shares, of_models)
@@ -71,17 +75,35 @@ class MemoryMixture:
             yield log_p
 
     def to_json(self) -> dict[str, Any]:
-        """The numbers, as JSON values."""
+        """The weights as JSON values."""
         return {"shares": self.shares.tolist(), "gate": self.gate.tolist()}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> MemoryMixture:
-        """The mixture that was saved so."""
+        """The mixture whose weights `to_json` gave."""
         return cls(np.array(values["shares"]), np.array(values["gate"]))
 
 
 def mix_models(shares: FloatArray, log_p: Iterable[FloatArray]) -> FloatArray:
-    """Logarithms of the weighted mean of the models' probabilities, in the shape of each."""
+    """Mix models: the logarithm of the weighted mean of their probabilities.
+
+    Parameters
+    ----------
+    shares : float64 array, shape (n_models,)
+    log_p : iterable of float64 arrays
+        Log-probabilities of each model, all of one shape.
+
+    Returns
+    -------
+    float64 array
+        In the same shape.
+
+    Examples
+    --------
+    >>> log_p = np.log([[0.5, 0.5], [0.1, 0.9]])  # two models, two tokens
+    >>> np.exp(mix_models(np.array([0.5, 0.5]), log_p)).round(3)
+    array([0.3, 0.7])
+    """
     weighted = np.stack(
         [np.log(share) + of_model for share, of_model in zip(shares, log_p, strict=True)]
     )
@@ -89,7 +111,14 @@ def mix_models(shares: FloatArray, log_p: Iterable[FloatArray]) -> FloatArray:
 
 
 class MemoryPredictor:
-    """Models with the memory, to be scored like any other model."""
+    """A mixture of models with the memory, as a `protocols.Predictor`.
+
+    Parameters
+    ----------
+    models : sequence of Predictor
+    mixture : MemoryMixture
+        Weights that were fitted for these models, in this order.
+    """
 
     def __init__(self, models: Sequence[Predictor], mixture: MemoryMixture) -> None:
         self._models = models
@@ -98,7 +127,7 @@ class MemoryPredictor:
     def log_probabilities(
         self, pieces: Sequence[NDArray[np.int32]], first_target: int
     ) -> Iterator[FloatArray]:
-        """As `pipeline_lib.models.protocols.Predictor` says; the whole piece so far is read."""
+        """Yield the distributions of the next token, as `protocols.Predictor` says; the whole piece so far is read."""
         predicted = [model.log_probabilities(pieces, first_target) for model in self._models]
         return self._mixture.mix(predicted, pieces, first_target)
 
@@ -110,19 +139,31 @@ def fit_mixture(
     max_targets: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> MemoryMixture:
-    """Fit the models' shares, then the gate, on known targets.
+    """Fit the models' shares, then the gate, on targets that the vocabulary knows.
 
     Parameters
     ----------
     predicted : sequence of iterables
-        Of each model, what its `Predictor.log_probabilities` yields for the pieces.
+        For each model, the distributions that its `Predictor.log_probabilities` yields for the pieces.
     pieces : sequence of int32 arrays
-        Held out from the training of every model.
+        Token ids of whole pieces, held out from the training of every model.
     first_target : int
+        Place, in each piece, of the first target; at least 1.
     max_targets : int
-        Pieces are read until there are this many.
+        Number of targets after which no further piece is read.
     progress : callable
-        Told the targets found and how many it takes at most.
+        A function that is told the targets found, and `max_targets`.
+
+    Examples
+    --------
+    Of two models, one holds four tokens equally likely, and one gives each target a probability of 0.97:
+
+    >>> piece = np.array([0, 3, 3, 3, 1], np.int32)
+    >>> uniform, good = np.full((4, 4), 0.25), np.full((4, 4), 0.01)
+    >>> good[np.arange(4), piece[1:]] = 0.97
+    >>> mixture = fit_mixture([[np.log(uniform)], [np.log(good)]], [piece], 1, max_targets=100)
+    >>> mixture.shares.round(3)
+    array([0., 1.])
     """
     found: list[_Found] = []
     for piece, *of_models in zip(pieces, *predicted, strict=True):
@@ -137,18 +178,19 @@ def fit_mixture(
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What is known of some targets: one row for each, and entries of what is recalled there."""
+    """Some known targets, a row for each, with the tokens recalled there and what the models give both."""
 
     recalled: Recalled
     targets: NDArray[np.int32]
+    """Token id of each target, shape (n_rows,)."""
     target_log_p: FloatArray
-    """Shape (n_models, n_rows)."""
+    """Log-probability that each model gives each target, shape (n_models, n_rows)."""
     entry_log_p: FloatArray
-    """Shape (n_models, n_entries)."""
+    """Log-probability that each model gives each recalled token, shape (n_models, n_entries)."""
 
 
 def _look_up(piece: NDArray[np.int32], log_p: FloatArray, first_target: int) -> Iterator[_Found]:
-    """Of a piece's known targets; ``log_p`` has the shape (n_models, n_targets, vocab_size)."""
+    """Look up a piece's known targets, block by block; ``log_p`` has the shape (n_models, n_targets, vocab_size)."""
     begin = 0
     for block in recall_piece(piece, first_target, log_p.shape[2]):
         rows = slice(begin, begin + block.n_rows)
@@ -165,7 +207,7 @@ def _look_up(piece: NDArray[np.int32], log_p: FloatArray, first_target: int) -> 
 
 
 def _fit_shares(target_log_p: FloatArray) -> FloatArray:
-    """The shares that make the targets likeliest, by expectation-maximisation; no other optimum exists.
+    """Fit the shares that make the targets likeliest, by expectation-maximisation; there is no other optimum.
 
     Parameters
     ----------
@@ -180,7 +222,7 @@ def _fit_shares(target_log_p: FloatArray) -> FloatArray:
 
 
 def _join(found: Sequence[_Found], shares: FloatArray) -> Evidence:
-    """All that was found, for models mixed in these shares."""
+    """Join all targets found into the gate's evidence, for models mixed in these shares."""
     recalled = join_recalled([one.recalled for one in found])
     targets = np.concatenate([one.targets for one in found])
     log_p = mix_models(shares, np.concatenate([one.entry_log_p for one in found], axis=1))

@@ -1,4 +1,4 @@
-"""What a piece has already played, as a short-term memory: which tokens followed where it was as it is now.
+"""The memory of a piece: which tokens have followed, earlier in it, contexts like the current one.
 
 A tune repeats itself literally, and a model that was trained on other tunes cannot know what. This memory
 knows nothing but the current piece so far. For every token that the piece has played it recalls the longest
@@ -20,29 +20,30 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.int64]
 
 LONGEST_CONTEXT = 64
-"""Tokens; longer matches count as this long."""
+"""Longest context that is told from longer ones, in tokens: longer matches count as this long."""
 
 _ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Recalled:
-    """Tokens that a piece has played, one entry for each of them at each place where it is asked for.
+    """The tokens that the memory recalls: for each row, a place in a piece, one entry per token played before it.
 
     Parameters
     ----------
     n_rows : int
-        Places that ask.
-    row : int64 array, shape (n,)
-        The place that asks, rising from 0.
-    token_id : int64 array, shape (n,)
-    length : int64 array, shape (n,)
-        Tokens of the longest context, ending at the asking place, that the token has followed before; 0 to
-        `LONGEST_CONTEXT`.
-    share : float64 array, shape (n,)
-        Of all times that this context has come before, the share in which this token followed, above 0 to 1.
-    distance : int64 array, shape (n,)
-        How many tokens ago it did so last, from 1.
+        Number of places for which tokens are recalled.
+    row : int64 array, shape (n_entries,)
+        The row that each entry belongs to, from 0, ascending.
+    token_id : int64 array, shape (n_entries,)
+        The token that is recalled.
+    length : int64 array, shape (n_entries,)
+        Length of the longest context, ending just before the place, that the token has followed earlier in the piece:
+        0 to `LONGEST_CONTEXT` tokens.
+    share : float64 array, shape (n_entries,)
+        Of all earlier times of this context, the share that this token followed; above 0, at most 1.
+    distance : int64 array, shape (n_entries,)
+        How many tokens before the place the token last followed this context, from 1.
     """
 
     n_rows: int
@@ -53,7 +54,7 @@ class Recalled:
     distance: IntArray
 
     def only(self, wanted: NDArray[np.bool_]) -> Recalled:
-        """The same for some of the rows, numbered anew; ``wanted`` has the shape (n_rows,)."""
+        """Select some of the rows, which are numbered anew; ``wanted`` has the shape (n_rows,)."""
         kept = wanted[self.row]
         return Recalled(
             n_rows=int(wanted.sum()),
@@ -66,7 +67,7 @@ class Recalled:
 
 
 def join_recalled(parts: Sequence[Recalled]) -> Recalled:
-    """One after the other, their rows numbered on."""
+    """Join what was recalled in several parts, one after the other; rows are numbered on."""
     n_rows = [part.n_rows for part in parts]
     offsets = np.cumsum([0, *n_rows[:-1]])
     return Recalled(
@@ -80,15 +81,15 @@ def join_recalled(parts: Sequence[Recalled]) -> Recalled:
 
 
 def recall(tokens: NDArray[np.int32], matches: NDArray[np.int16], vocab_size: int) -> Recalled:
-    """Look up all rows at once.
+    """Recall tokens for several rows at once.
 
     Parameters
     ----------
     tokens : int32 array, shape (n_rows, n_places)
-        What each row's piece has played.
+        Tokens that each row's piece has played.
     matches : int16 array, shape (n_rows, n_places)
-        How many tokens before each place are the same as those before the row's next token; -1 for places
-        that are not to be looked at.
+        Length of the match at each place: how many tokens just before it are the same as those just before the row's
+        next token; -1 for places that are not to be looked at.
     vocab_size : int
     """
     row, place = np.nonzero(matches >= 0)
@@ -118,29 +119,32 @@ def _largest(values: IntArray, group: IntArray, n_groups: int) -> IntArray:
 
 
 def _at_least(length: IntArray, row: IntArray, n_rows: int) -> IntArray:
-    """How many of a row's lengths are at least n, for every n: shape (n_rows, LONGEST_CONTEXT + 1)."""
+    """Number of a row's lengths that are at least n, for every n; shape (n_rows, LONGEST_CONTEXT + 1)."""
     n_lengths = LONGEST_CONTEXT + 1
     exactly = np.bincount(row * n_lengths + length, minlength=n_rows * n_lengths)
+    # (n_rows, n_lengths), summed from the longest to the shortest
     return exactly.reshape(n_rows, n_lengths)[:, ::-1].cumsum(axis=1)[:, ::-1]
 
 
 def next_matches(
     matches: NDArray[np.int16], tokens: NDArray[np.int32], token_ids: NDArray[np.int32]
 ) -> NDArray[np.int16]:
-    """The matches after one more token.
+    """Update the lengths of matches by one more token.
 
     Parameters
     ----------
-    matches : int16 array, shape (n_rows, n)
-        Before the token. The first place is the start of a piece, which nothing leads to: -1.
-    tokens : int32 array, shape (n_rows, n)
-        The tokens before it.
+    matches : int16 array, shape (n_rows, n_places)
+        Lengths of matches before the token is played, as in `recall`. The first place is the start of a piece, which
+        nothing leads to: -1.
+    tokens : int32 array, shape (n_rows, n_places)
+        The tokens played before it.
     token_ids : int32 array, shape (n_rows,)
-        The token.
+        The token that each row plays.
 
     Returns
     -------
-    int16 array, shape (n_rows, n + 1)
+    int16 array, shape (n_rows, n_places + 1)
+        Lengths of matches after it.
     """
     same = tokens == token_ids[:, None]
     longer = np.where(same, np.minimum(np.maximum(matches, 0) + 1, LONGEST_CONTEXT), 0)
@@ -151,19 +155,30 @@ def next_matches(
 def recall_piece(
     piece: NDArray[np.int32], first_target: int, vocab_size: int
 ) -> Iterator[Recalled]:
-    """What the memory recalls before each token of a piece.
+    """Recall, before each token of a piece, what the piece has played so far.
 
     Parameters
     ----------
     piece : int32 array, shape (n_tokens,)
     first_target : int
-        The first token to recall for, at least 1.
+        Place of the first token to recall for, at least 1.
     vocab_size : int
 
     Yields
     ------
     Recalled
-        For some hundreds of tokens in order. Row 0 is the first of them.
+        A row for each of some hundreds of tokens, in order.
+
+    Examples
+    --------
+    After the start token and the notes 3 4 3, the piece has played 3 twice and 4 once, and 4 followed a 3 two tokens
+    ago. No 3 has followed a 3: for it, only the empty context has come before, of three times in all.
+
+    >>> (recalled,) = recall_piece(np.array([0, 3, 4, 3, 4], np.int32), first_target=4, vocab_size=5)
+    >>> recalled.token_id, recalled.length, recalled.distance
+    (array([3, 4]), array([0, 1]), array([1, 2]))
+    >>> recalled.share.round(3)
+    array([0.667, 1.   ])
     """
     matches = np.full((1, 0), -1, np.int16)
     held: list[NDArray[np.int16]] = []

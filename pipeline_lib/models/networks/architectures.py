@@ -1,19 +1,30 @@
 """Networks over note tokens: every architecture behind one interface.
 
 A network reads token ids and the state that it left behind, and gives scores (logits) of the token that
-follows each position, and the new state. It is an embedding, a stack of blocks and an output layer; which
-blocks is all that tells architectures apart:
+follows each position, and the new state. It is an embedding, a stack of blocks and an output layer; only the
+blocks differ between architectures:
 
 ==================  =========================================================
 ``lstm``            recurrent blocks
 ``lstm_attention``  recurrent blocks, then one of attention
 ``transformer``     attention and feed-forward blocks by turns
 ==================  =========================================================
+
+Shapes name their axes, here and in all modules about networks:
+
+===============  ============================================================
+``batch``        sequences that are read side by side
+``time``         positions of a window, one for each token
+``width``        numbers that describe a position between two blocks
+``units``        numbers in the hidden and in the cell state of an LSTM
+``heads, size``  a width, divided over attention heads
+``span``         positions that attention looks at, the newest included
+``vocab_size``   tokens of the vocabulary
+===============  ============================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -44,89 +55,111 @@ from pipeline_lib.models.networks.token_layers import (
     TiedOutput,
     TokenEmbedding,
 )
+from pipeline_lib.tokens.vocabulary import Vocabulary
 
 
 class Network(keras.Model):
-    """Token ids in, scores of the next tokens out.
+    """A network that reads token ids and scores the tokens that may come next.
 
     Parameters
     ----------
     config : RunConfig
-        Its ``model``, ``precision``, ``seed``, and ``seq_length``, which is as far as attention looks.
-    tokens : sequence of str
-        The vocabulary: the text of each id.
+        Settings of the run. Read are its ``model``, ``precision``, ``seed``, and ``seq_length``, which is as far as
+        attention looks.
+    vocabulary : Vocabulary
+        The tokens that are read and scored.
+
+    Examples
+    --------
+    >>> from pipeline_lib.config import LstmConfig, RunConfig, token_config
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> tokens = ["<start>", "<end>", "<unknown>", "Pitch_60:1", "Pitch_62:1"]
+    >>> vocabulary = Vocabulary.of(tokens, make_tokeniser(token_config({"kind": "note_event"})))
+    >>> model = LstmConfig(layers=1, units=8, embedding_size=4)
+    >>> config = RunConfig(model=model, seq_length=3, learning_rate=0.01, seed=0)
+    >>> network = Network(config, vocabulary)
+    >>> logits, state = network(np.array([[0, 3, 4]]), network.initial_state(1))
+    >>> tuple(logits.shape)  # one row, three positions, five tokens
+    (1, 3, 5)
+    >>> [tuple(array.shape) for array in state]  # hidden and cell state of the LSTM
+    [(1, 8), (1, 8)]
     """
 
-    def __init__(self, config: RunConfig, tokens: Sequence[str]) -> None:
+    def __init__(self, config: RunConfig, vocabulary: Vocabulary) -> None:
         super().__init__(name="network", dtype=config.precision)
         make = LayerMaker(config.seed, config.precision)
-        self.vocab_size = len(tokens)
-        self.embedding = _make_embedding(make, config.model, tokens)
+        self.vocab_size = len(vocabulary)
+        self.embedding = _make_embedding(make, config.model, vocabulary)
         self.dropout = make.dropout(
             config.model.dropout, is_variational=_is_variational(config.model)
         )
         self.blocks = _make_blocks(make, config, self.embedding.output_dim)
-        self.logits = _make_output(make, config.model, tokens, self.embedding)
+        self.logits = _make_output(make, config.model, vocabulary, self.embedding)
         self(np.zeros((1, 2), np.int32), self.initial_state(1))  # makes the weights
 
     def call(
         self, token_ids: Any, state: State, training: bool = False, last_only: bool = False
     ) -> tuple[Any, State]:
-        """A window.
+        """Read a window of tokens at once.
 
         Parameters
         ----------
-        token_ids : int32 tensor, shape (batch, n_positions)
+        token_ids : int32 tensor, shape (batch, time)
         state : list of tensors
-            What the window before left, or `initial_state`.
+            The state that the window before left, or `initial_state`.
         training : bool
-            Whether to drop out.
+            Whether dropout is applied.
         last_only : bool
             Whether only the last position is scored.
 
         Returns
         -------
-        logits : tensor, shape (batch, n_positions or 1, vocab_size)
+        logits : tensor, shape (batch, time or 1, vocab_size)
+            Scores of the token that follows each position.
         state : list of tensors
+            The state after the window.
         """
-        x = self.dropout(self.embedding(token_ids), training=training)
+        x = self.dropout(self.embedding(token_ids), training=training)  # (batch, time, width)
         left: State = []
         for block in self.blocks:
             read = state[len(left) : len(left) + len(block.carried_shapes)]
             x, new = block(x, read, training=training)
             left += new
+        # (batch, time or 1, width) -> (batch, time or 1, vocab_size)
         return self.logits(x[:, -1:] if last_only else x), left
 
     def step(self, token_ids: Any, state: State, position: Any) -> tuple[Any, State]:
-        """One position.
+        """Read one token of each sequence.
 
         Parameters
         ----------
         token_ids : int32 tensor, shape (batch,)
         state : list of tensors
-            What the step before left, or `initial_step_state`.
+            The state that the step before left, or `initial_step_state`.
         position : int32 tensor, shape ()
-            Tokens read before this one.
+            Number of tokens read before this one.
 
         Returns
         -------
         logits : tensor, shape (batch, vocab_size)
+            Scores of the next token.
         state : list of tensors
+            The state after the token.
         """
-        x = self.embedding(token_ids)
+        x = self.embedding(token_ids)  # (batch, width)
         left: State = []
         for block in self.blocks:
             read = state[len(left) : len(left) + len(block.step_shapes)]
             x, new = block.step(x, read, position)
             left += new
-        return self.logits(x), left
+        return self.logits(x), left  # (batch, vocab_size)
 
     def initial_state(self, batch_size: int) -> list[NDArray[np.float32]]:
-        """Nothing read yet, for `call`."""
+        """The state, for `call`, of a network that has read nothing: zeros, each of shape (batch, ...)."""
         return _zeros(batch_size, [s for block in self.blocks for s in block.carried_shapes])
 
     def initial_step_state(self, batch_size: int) -> list[NDArray[np.float32]]:
-        """Nothing read yet, for `step`."""
+        """The state, for `step`, of a network that has read nothing: zeros, each of shape (batch, ...)."""
         return _zeros(batch_size, [s for block in self.blocks for s in block.step_shapes])
 
 
@@ -139,15 +172,15 @@ def _is_variational(model: NetworkConfig) -> bool:
 
 
 def _make_embedding(
-    make: LayerMaker, model: NetworkConfig, tokens: Sequence[str]
+    make: LayerMaker, model: NetworkConfig, vocabulary: Vocabulary
 ) -> TokenEmbedding:
     match model.token_input:
         case "one_hot":
-            return make.one_hot(len(tokens), "tokens")
+            return make.one_hot(len(vocabulary), "tokens")
         case "factored":
-            return FactoredEmbedding(make, tokens, model.embedding_size)
+            return FactoredEmbedding(make, vocabulary.features, model.embedding_size)
         case "embedding":
-            return make.embedding(len(tokens), model.embedding_size, "tokens")
+            return make.embedding(len(vocabulary), model.embedding_size, "tokens")
 
 
 def _make_blocks(make: LayerMaker, config: RunConfig, width: int) -> list[Block]:
@@ -195,10 +228,10 @@ def _transformer_blocks(
 
 
 def _make_output(
-    make: LayerMaker, model: NetworkConfig, tokens: Sequence[str], embedding: TokenEmbedding
+    make: LayerMaker, model: NetworkConfig, vocabulary: Vocabulary, embedding: TokenEmbedding
 ) -> layers.Layer:
     if model.output == "tied":
         return TiedOutput(make, embedding, model.units)
     if model.output == "pitch_duration":
-        return PitchDurationOutput(make, tokens)
-    return make.dense(len(tokens), "logits")
+        return PitchDurationOutput(make, vocabulary.features)
+    return make.dense(len(vocabulary), "logits")

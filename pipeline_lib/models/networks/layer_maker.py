@@ -13,16 +13,16 @@ from keras import layers
 from pipeline_lib.models.networks.recurrence import LSTM
 
 _EMBEDDING_START = 0.5
-"""Embeddings start uniform within plus and minus this; Keras' 0.05 learns far more slowly (EXPERIMENTS.md)."""
+"""Initial embeddings are uniform between minus and plus this; Keras' 0.05 learns far more slowly (EXPERIMENTS.md)."""
 
 
 class LayerMaker:
-    """Makes the layers of one network.
+    """Maker of the layers of one network.
 
     Parameters
     ----------
     seed : int
-        What all seeds derive from.
+        Seed that those of all layers derive from.
     precision : str
         A Keras dtype policy, such as "float32".
     """
@@ -32,7 +32,7 @@ class LayerMaker:
         self.precision = precision
 
     def lstm(self, units: int) -> LSTM:
-        """An LSTM that returns its output at each position, and its state."""
+        """Make an LSTM that returns its output at each position, and its state."""
         return LSTM(
             units,
             return_sequences=True,
@@ -44,7 +44,7 @@ class LayerMaker:
         )
 
     def dense(self, units: int, name: str, *, use_bias: bool = True) -> layers.Dense:
-        """A dense layer."""
+        """Make a dense layer."""
         return layers.Dense(
             units,
             use_bias=use_bias,
@@ -54,20 +54,20 @@ class LayerMaker:
         )
 
     def embedding(self, n_rows: int, width: int, name: str) -> layers.Embedding:
-        """A trained vector for each row."""
+        """Make an embedding with a trained vector for each row."""
         start = keras.initializers.RandomUniform(-_EMBEDDING_START, _EMBEDDING_START, self._seed())
         return layers.Embedding(
             n_rows, width, embeddings_initializer=start, dtype=self.precision, name=name
         )
 
     def zero_embedding(self, n_rows: int, width: int, name: str) -> layers.Embedding:
-        """The same, zero at the start."""
+        """Make an embedding whose trained vectors are zero at the start."""
         return layers.Embedding(
             n_rows, width, embeddings_initializer="zeros", dtype=self.precision, name=name
         )
 
     def one_hot(self, n_rows: int, name: str) -> layers.Embedding:
-        """A one-hot vector is a row of the identity matrix: an embedding that is never trained."""
+        """Make an embedding that gives one-hot vectors: rows of the identity matrix, never trained."""
         return layers.Embedding(
             n_rows,
             n_rows,
@@ -78,11 +78,11 @@ class LayerMaker:
         )
 
     def norm(self, name: str = "norm") -> layers.LayerNormalization:
-        """Layer normalisation."""
+        """Make a layer normalisation."""
         return layers.LayerNormalization(dtype=self.precision, name=name)
 
     def dropout(self, rate: float, *, is_variational: bool = False) -> layers.Layer:
-        """Dropout; variational: with one mask for all positions of a window."""
+        """Make a dropout layer; a variational one drops the same numbers at all positions of a window."""
         kind = layers.SpatialDropout1D if is_variational else layers.Dropout
         return kind(rate, seed=self._seed(), dtype=self.precision, name="dropout")
 

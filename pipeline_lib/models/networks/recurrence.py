@@ -13,7 +13,7 @@ import keras
 
 @keras.saving.register_keras_serializable("music_pipeline")
 class LSTM(keras.layers.LSTM):
-    """``keras.layers.LSTM``: the same weights, names, settings and results.
+    """``keras.layers.LSTM``, faster to train on a processor: the same weights, names, settings and results.
 
     Sequences go through `recurrence_cpu` where TensorFlow runs without a GPU and the layer is plain: tanh and
     sigmoid, a bias, no mask, no dropout of its own, neither backwards nor unrolled. Everything else, other
@@ -28,14 +28,24 @@ class LSTM(keras.layers.LSTM):
     def inner_loop(
         self, sequences: Any, initial_state: list[Any], mask: Any, training: bool = False
     ) -> tuple[Any, Any, list[Any]]:
-        """Last output, all outputs, last output and cell; called by Keras.
+        """Run the LSTM over whole sequences; Keras calls this.
 
         Parameters
         ----------
-        sequences : tensor, shape (batch, time, n_inputs)
+        sequences : tensor, shape (batch, time, width)
         initial_state : list of two tensors, shape (batch, units)
+            Hidden and cell state before the first step.
         mask : bool tensor, shape (batch, time), or None
         training : bool
+
+        Returns
+        -------
+        last : tensor, shape (batch, units)
+            Output of the last step.
+        outputs : tensor, shape (batch, time, units)
+            Outputs of all steps.
+        state : list of two tensors, shape (batch, units)
+            Hidden and cell state after the last step.
         """
         if mask is not None or not (self._is_plain() and _tensorflow_without_gpu()):
             return super().inner_loop(sequences, initial_state, mask, training)
@@ -45,6 +55,7 @@ class LSTM(keras.layers.LSTM):
 
         variables = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
         weights = [tf.convert_to_tensor(variable.value) for variable in variables]
+        # (batch, time, units), (batch, units), (batch, units)
         outputs, h, c = recurrence_cpu.lstm(sequences, *initial_state, *weights)
         return h, outputs, [h, c]
 

@@ -10,9 +10,10 @@ After Appleyard et al. (2016), only what needs the step before stays in the loop
 matrix product each over all steps. Automatic differentiation adds to the weights' gradient at every step
 instead, which is where most of the time of Keras's own layer goes.
 
-Arrays are (features, batch) inside the loops, and (features, time * batch) outside. So a gate is one block of
-memory that is taken without a copy, and the wide factor of each small product is read along its rows: with the
-transposed one Eigen needs up to four times as long.
+Arrays are (features, batch) inside the loops, and (features, time * batch) outside; features are the inputs'
+width, ``units``, or ``4 units`` for the four gates. So a gate is one block of memory that is taken without a copy,
+and the wide factor of each small product is read along its rows: with the transposed one Eigen needs up to four
+times as long.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ import tensorflow as tf
 
 
 class _Steps(NamedTuple):
-    """What the way back needs of each step; arrays over time of (..., units, batch)."""
+    """Values of each step that back-propagation needs: the cell before it, and its gates.
+
+    All are arrays over time of (units, batch), but `input_forget`, which holds two gates: (2, units, batch).
+    """
 
     cell_before: Any
     input_forget: Any
@@ -33,15 +37,16 @@ class _Steps(NamedTuple):
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def lstm(inputs: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
-    """All outputs of an LSTM, and its state after the last step.
+    """Run an LSTM over whole sequences: all outputs, and the state after the last step.
 
     Parameters
     ----------
-    inputs : tensor, shape (batch, time, n_inputs)
+    inputs : tensor, shape (batch, time, width)
         Batch and time may be unknown until run time; at least one step.
     h, c : tensors, shape (batch, units)
         Output and cell before the first step.
-    kernel, recurrent_kernel, bias : tensors, shapes (n_inputs, 4 units), (units, 4 units), (4 units,)
+    kernel, recurrent_kernel, bias : tensors, shapes (width, 4 units), (units, 4 units), (4 units,)
+        Keras's weights; the gates are in its order.
 
     Returns
     -------
@@ -49,9 +54,9 @@ def lstm(inputs: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: 
         Outputs; output and cell after the last step.
     """
     n_steps = tf.shape(inputs)[1]
-    x = _columns(tf.transpose(inputs, [1, 2, 0]))
-    z = tf.matmul(kernel, x, transpose_a=True) + bias[:, None]
-    first = tf.transpose(h)
+    x = _columns(tf.transpose(inputs, [1, 2, 0]))  # (width, time * batch)
+    z = tf.matmul(kernel, x, transpose_a=True) + bias[:, None]  # (4 units, time * batch)
+    first = tf.transpose(h)  # (units, batch)
     outputs, last, cell, steps = _forward(
         _by_step(z, n_steps), first, tf.transpose(c), recurrent_kernel
     )
@@ -65,9 +70,9 @@ def lstm(inputs: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: 
             steps,
             recurrent_kernel,
         )
-        dz = _columns(d_steps)
-        d_inputs = _by_step(tf.matmul(kernel, dz), n_steps)
-        before = _columns(tf.concat([first[None], outputs[:-1]], axis=0))
+        dz = _columns(d_steps)  # (4 units, time * batch)
+        d_inputs = _by_step(tf.matmul(kernel, dz), n_steps)  # (time, width, batch)
+        before = _columns(tf.concat([first[None], outputs[:-1]], axis=0))  # (units, time * batch)
         return (
             tf.transpose(d_inputs, [2, 0, 1]),
             tf.transpose(d_first),
@@ -77,17 +82,21 @@ def lstm(inputs: Any, h: Any, c: Any, kernel: Any, recurrent_kernel: Any, bias: 
             tf.reduce_sum(dz, axis=1),
         )
 
+    # (batch, time, units)
     sequence = tf.ensure_shape(tf.transpose(outputs, [2, 0, 1]), [*inputs.shape[:2], h.shape[1]])
     return (sequence, tf.transpose(last), tf.transpose(cell)), gradients
 
 
 def _forward(z: Any, h: Any, c: Any, recurrent_kernel: Any) -> tuple[Any, Any, Any, _Steps]:
-    """From projected inputs (time, 4 units, batch): outputs of each step, last output and cell, gates."""
+    """Run the loop over time forwards, from the projected inputs ``z``, (time, 4 units, batch).
+
+    Returns the outputs, (time, units, batch), the last output and cell, (units, batch), and what `_backward` needs.
+    """
     n_steps, units = tf.shape(z)[0], recurrent_kernel.shape[0]
-    weights = tf.transpose(recurrent_kernel)  # once, not in every product
+    weights = tf.transpose(recurrent_kernel)  # (4 units, units); once, not in every product
 
     def step(t: Any, h: Any, c: Any, outputs: Any, steps: _Steps) -> tuple[Any, ...]:
-        gates = tf.reshape(z[t] + tf.matmul(weights, h), [4, units, -1])
+        gates = tf.reshape(z[t] + tf.matmul(weights, h), [4, units, -1])  # (4, units, batch)
         here = _Steps(c, tf.sigmoid(gates[:2]), tf.tanh(gates[2]), tf.sigmoid(gates[3]))
         i, f = tf.unstack(here.input_forget)
         c = f * c + i * here.candidate
@@ -108,7 +117,10 @@ def _forward(z: Any, h: Any, c: Any, recurrent_kernel: Any) -> tuple[Any, Any, A
 def _backward(
     d_outputs: Any, dh: Any, dc: Any, cell: Any, steps: _Steps, recurrent_kernel: Any
 ) -> tuple[Any, Any, Any]:
-    """Gradients of the first output and cell, and of each step's ``z``, (time, 4 units, batch)."""
+    """Run the loop over time backwards, from the gradients of all outputs, (time, units, batch).
+
+    Returns the gradients of the first output and cell, (units, batch), and of each step's ``z``, (time, 4 units, batch).
+    """
     n_steps, units = tf.shape(d_outputs)[0], recurrent_kernel.shape[0]
 
     def step(t: Any, dh: Any, dc: Any, cell: Any, dz: Any) -> tuple[Any, ...]:
@@ -123,7 +135,7 @@ def _backward(
             _through_tanh(g, dc * i),
             _through_sigmoid(o, dh * bounded),
         ]
-        here = tf.concat(gates, axis=0)
+        here = tf.concat(gates, axis=0)  # (4 units, batch)
         return t - 1, tf.matmul(recurrent_kernel, here), dc * f, before, dz.write(t, here)
 
     dz = tf.TensorArray(dh.dtype, n_steps, element_shape=[4 * units, None])
@@ -132,20 +144,20 @@ def _backward(
 
 
 def _through_sigmoid(y: Any, dy: Any) -> Any:
-    """``dy y (1 - y)`` in one operation."""
+    """Gradient through ``y = sigmoid(x)``: ``dy y (1 - y)``, in one operation."""
     return tf.raw_ops.SigmoidGrad(y=y, dy=dy)
 
 
 def _through_tanh(y: Any, dy: Any) -> Any:
-    """``dy (1 - y²)`` in one operation."""
+    """Gradient through ``y = tanh(x)``: ``dy (1 - y²)``, in one operation."""
     return tf.raw_ops.TanhGrad(y=y, dy=dy)
 
 
 def _columns(steps: Any) -> Any:
-    """(time, features, batch) -> (features, time * batch)."""
+    """Join time and batch into columns: (time, features, batch) -> (features, time * batch)."""
     return tf.reshape(tf.transpose(steps, [1, 0, 2]), [steps.shape[1], -1])
 
 
 def _by_step(columns: Any, n_steps: Any) -> Any:
-    """(features, time * batch) -> (time, features, batch)."""
+    """Undo `_columns`: (features, time * batch) -> (time, features, batch)."""
     return tf.transpose(tf.reshape(columns, [columns.shape[0], n_steps, -1]), [1, 0, 2])

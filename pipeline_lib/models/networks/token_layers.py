@@ -4,75 +4,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
 from pipeline_lib.models.networks.layer_maker import LayerMaker
+from pipeline_lib.tokens.features import TokenFeatures
 
 
 class TokenEmbedding(Protocol):
-    """A layer from token ids to vectors."""
+    """A layer that maps token ids to vectors."""
 
     input_dim: int
-    """Tokens."""
+    """Number of tokens."""
     output_dim: int
-    """Width of their vectors."""
+    """Width of the tokens' vectors."""
 
     @property
     def embeddings(self) -> Any:
         """The vectors of all tokens, shape (input_dim, output_dim)."""
 
     def __call__(self, token_ids: Any) -> Any:
-        """(...) -> (..., output_dim)."""
+        """Look up the vectors of tokens: (...) -> (..., output_dim)."""
 
 
 class FactoredEmbedding(layers.Layer):
-    """A token's vector is the sum of its pitch's, its duration's, and one of its own that starts at zero.
+    """Embedding in which a token's vector is the sum of its pitch's, its duration's and its own.
 
-    So what is learnt of a pitch holds for all its durations, and the other way round; rare tokens gain most.
+    The token's own vector starts at zero. What is learnt of a pitch holds for all its durations, and the other way round; rare tokens gain most.
 
     Parameters
     ----------
     make : LayerMaker
-    tokens : sequence of str
-        The text of each id.
+    tokens : TokenFeatures
     width : int
     """
 
-    def __init__(self, make: LayerMaker, tokens: Sequence[str], width: int) -> None:
+    def __init__(self, make: LayerMaker, tokens: TokenFeatures, width: int) -> None:
         super().__init__(name="tokens", dtype=make.precision)
-        self.input_dim, self.output_dim = len(tokens), width
-        self._factors = factors_of(tokens)
-        self.own = make.zero_embedding(len(tokens), width, "own")
-        self.pitch = make.embedding(self._factors.n_pitches, width, "pitch")
-        self.duration = make.embedding(self._factors.n_durations, width, "duration")
+        self.input_dim, self.output_dim = len(tokens.described), width
+        self._pitch_of, self._duration_of = tokens.pitch_group, tokens.duration_group
+        self.own = make.zero_embedding(self.input_dim, width, "own")
+        self.pitch = make.embedding(_n_groups(self._pitch_of), width, "pitch")
+        self.duration = make.embedding(_n_groups(self._duration_of), width, "duration")
 
     @property
     def embeddings(self) -> Any:
         """The vectors of all tokens, shape (vocab_size, width)."""
         ids = np.arange(self.input_dim)
-        of_factors = self.pitch(self._factors.pitch_of) + self.duration(self._factors.duration_of)
-        return self.own(ids) + of_factors
+        of_parts = self.pitch(self._pitch_of) + self.duration(self._duration_of)
+        return self.own(ids) + of_parts
 
     def call(self, token_ids: Any) -> Any:
-        """(...) -> (..., width)."""
+        """Look up the vectors of tokens: (...) -> (..., width)."""
         return ops.take(self.embeddings, token_ids, axis=0)
 
 
 class TiedOutput(layers.Layer):
-    """Scores are products with the embeddings of the tokens (Press and Wolf 2017), plus a bias each.
+    """Output layer that shares the input's embedding: scores are products with it (Press and Wolf 2017), plus a bias.
 
     Parameters
     ----------
     make : LayerMaker
     embedding : TokenEmbedding
-        The one that the network reads through.
+        The network's embedding of its input.
     width : int
-        Of what is read; where the embedding has another one, a dense layer comes between.
+        Width of this layer's input; where the embedding has another one, a dense layer comes between.
     """
 
     def __init__(self, make: LayerMaker, embedding: TokenEmbedding, width: int) -> None:
@@ -83,14 +82,14 @@ class TiedOutput(layers.Layer):
         self.bias = self.add_weight(shape=(embedding.input_dim,), initializer="zeros", name="bias")
 
     def call(self, x: Any) -> Any:
-        """(..., width) -> (..., vocab_size)."""
+        """Score all tokens: (..., width) -> (..., vocab_size)."""
         x = x if self.fit is None else self.fit(x)
         vectors = ops.cast(self.embedding.embeddings, self.compute_dtype)
         return ops.matmul(x, ops.transpose(vectors)) + ops.cast(self.bias, self.compute_dtype)
 
 
 class PitchDurationOutput(layers.Layer):
-    """A token's score is that of its pitch plus that of its duration, plus a bias.
+    """Output layer in which a token's score is that of its pitch plus that of its duration, plus a bias.
 
     What is learnt of a pitch holds for all its durations, and the other way round. Rests, chords and special
     tokens count as pitches of their own.
@@ -98,44 +97,23 @@ class PitchDurationOutput(layers.Layer):
     Parameters
     ----------
     make : LayerMaker
-    tokens : sequence of str
-        The text of each id, such as "Pitch_60:1/2".
+    tokens : TokenFeatures
     """
 
-    def __init__(self, make: LayerMaker, tokens: Sequence[str]) -> None:
+    def __init__(self, make: LayerMaker, tokens: TokenFeatures) -> None:
         super().__init__(name="logits", dtype=make.precision)
-        self._factors = factors_of(tokens)
-        self.pitch = make.dense(self._factors.n_pitches, "pitch", use_bias=False)
-        self.duration = make.dense(self._factors.n_durations, "duration", use_bias=False)
-        self.bias = self.add_weight(shape=(len(tokens),), initializer="zeros", name="bias")
+        self._pitch_of, self._duration_of = tokens.pitch_group, tokens.duration_group
+        self.pitch = make.dense(_n_groups(self._pitch_of), "pitch", use_bias=False)
+        self.duration = make.dense(_n_groups(self._duration_of), "duration", use_bias=False)
+        shape = (len(tokens.described),)
+        self.bias = self.add_weight(shape=shape, initializer="zeros", name="bias")
 
     def call(self, x: Any) -> Any:
-        """(..., width) -> (..., vocab_size)."""
-        pitch = ops.take(self.pitch(x), self._factors.pitch_of, axis=-1)
-        duration = ops.take(self.duration(x), self._factors.duration_of, axis=-1)
+        """Score all tokens: (..., width) -> (..., vocab_size)."""
+        pitch = ops.take(self.pitch(x), self._pitch_of, axis=-1)
+        duration = ops.take(self.duration(x), self._duration_of, axis=-1)
         return pitch + duration + ops.cast(self.bias, self.compute_dtype)
 
 
-class Factors(NamedTuple):
-    """The parts that tokens are made of: for each token the number of its pitch and of its duration."""
-
-    pitch_of: NDArray[np.intp]
-    duration_of: NDArray[np.intp]
-
-    @property
-    def n_pitches(self) -> int:
-        """Different ones."""
-        return int(self.pitch_of.max()) + 1
-
-    @property
-    def n_durations(self) -> int:
-        """Different ones."""
-        return int(self.duration_of.max()) + 1
-
-
-def factors_of(tokens: Sequence[str]) -> Factors:
-    """Pitch and duration of tokens such as "Pitch_60:1/2"; rests, chords and special tokens are pitches of their own."""
-    parts = [token.partition(":") for token in tokens]
-    _, pitch_of = np.unique([pitch for pitch, _, _ in parts], return_inverse=True)
-    _, duration_of = np.unique([duration for _, _, duration in parts], return_inverse=True)
-    return Factors(pitch_of, duration_of)
+def _n_groups(group: NDArray[np.int64]) -> int:
+    return int(group.max()) + 1

@@ -1,7 +1,7 @@
-"""Counts of n-grams: what every n-gram model is made from.
+"""Counts of n-grams, from which every n-gram model is made.
 
-Counts are sorted integer arrays: an n-gram is the pair (id of its first n - 1 tokens, last token), so that
-every order is one array look-up.
+Counts are sorted integer arrays: an n-gram is the pair (id of its first n - 1 tokens, its *context*; last token), so
+that each order takes one array look-up.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ NGRAM_SCHEMA = pa.schema(
     ],
     metadata={"schema": "ngrams/2"},
 )
-"""One row per distinct n-gram, sorted by order, context and token. The id of an n-gram, which is the
-``context_id`` of longer ones, is its rank among the rows of its order. ``n_before`` is the number of different
+"""Columns of the counts: one row per distinct n-gram, sorted by order, context and token. The id of an n-gram, which
+is the ``context_id`` of longer ones, is its rank among the rows of its order. ``n_before`` is the number of different
 tokens that were seen before it, 0 where it only begins pieces and in the longest order."""
 
 
 @dataclass(frozen=True, eq=False)
 class OrderCounts:
-    """All n-grams of one length.
+    """Counts of all n-grams of one length.
 
     Parameters
     ----------
-    keys : int64 array
-        ``context_id * vocab_size + token_id``, sorted.
-    counts, n_before : int64 arrays
-        As in `NGRAM_SCHEMA`.
+    keys : int64 array, shape (n_ngrams,)
+        ``context_id * vocab_size + token_id`` of each n-gram, sorted.
+    counts, n_before : int64 arrays, shape (n_ngrams,)
+        How often each n-gram occurs, and how many different tokens occur before it (`NGRAM_SCHEMA`).
     """
 
     keys: IntArray
@@ -50,13 +50,20 @@ class OrderCounts:
 
 @dataclass(frozen=True, eq=False)
 class NgramCounts:
-    """N-grams of all lengths, the shortest first."""
+    """Counts of the n-grams of all lengths.
+
+    Parameters
+    ----------
+    orders : tuple of OrderCounts
+        The counts of each length, from 1.
+    vocab_size : int
+    """
 
     orders: tuple[OrderCounts, ...]
     vocab_size: int
 
     def to_table(self) -> pa.Table:
-        """The counts, with `NGRAM_SCHEMA`."""
+        """Tabulate the counts, with `NGRAM_SCHEMA`."""
         keys = np.concatenate([o.keys for o in self.orders])
         lengths = np.arange(1, len(self.orders) + 1, dtype=np.int8)
         return pa.table(
@@ -72,7 +79,7 @@ class NgramCounts:
 
     @classmethod
     def from_table(cls, table: pa.Table, vocab_size: int) -> NgramCounts:
-        """The counts that were saved as a table."""
+        """Read the counts back from a table that `to_table` made."""
         columns = {name: table.column(name).to_numpy() for name in table.column_names}
         keys = columns["context_id"] * vocab_size + columns["token_id"]
         of_order = [columns["order"] == n for n in range(1, int(columns["order"].max()) + 1)]
@@ -96,7 +103,20 @@ def count_ngrams(
         The flat array of all pieces.
     spans : int64 array, shape (n_pieces, 2)
         Start and length of the pieces to count. Their first token is context only, never a target.
-    vocab_size, max_order : int
+    vocab_size : int
+    max_order : int
+        Length of the longest n-grams, in tokens.
+
+    Examples
+    --------
+    A piece of a start token (0), the notes 3 4 3 4, and an end token (1):
+
+    >>> piece = np.array([0, 3, 4, 3, 4, 1], np.int32)
+    >>> counts = count_ngrams(piece, np.array([[0, 6]]), vocab_size=5, max_order=2)
+    >>> counts.orders[0].counts  # of 0, 1, 3 and 4
+    array([0, 1, 2, 2])
+    >>> counts.orders[1].counts  # of 0 3, 3 4, 4 1 and 4 3
+    array([1, 2, 1, 1])
     """
     position = np.concatenate([np.arange(length) for _, length in spans])
     tokens = np.concatenate(pieces_at(token_ids, spans)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Interpolated n-gram models: the controls that a network has to beat.
+"""Interpolated n-gram models: the baselines that a network has to beat.
 
 From short contexts to long ones, starting from the uniform distribution, the counts after a context are mixed
 into what the context without its oldest token predicts:
@@ -32,19 +32,23 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class _Order:
-    """The n-grams of one length, and what remains for shorter ones after each of their contexts."""
+    """Smoothed n-grams of one length: what each adds to its token's probability, and what its context backs off."""
 
     keys: IntArray
+    """Keys of the n-grams, as in `OrderCounts`; shape (n_ngrams,)."""
     shares: FloatArray
+    """The formula's ``share`` of each n-gram, shape (n_ngrams,)."""
     back_off: FloatArray
+    """The formula's ``back_off`` of each context, shape (n_contexts,)."""
 
 
 class NgramModel:
-    """Next-token probabilities; use `witten_bell` or `kneser_ney` to make one.
+    """An interpolated n-gram model, a `protocols.Predictor`; `witten_bell` and `kneser_ney` make one.
 
     Parameters
     ----------
-    orders : list, one entry per length from 1
+    orders : list
+        The smoothed n-grams of each length, from 1.
     vocab_size : int
     """
 
@@ -54,24 +58,33 @@ class NgramModel:
 
     @property
     def order(self) -> int:
-        """Tokens of the longest n-gram."""
+        """Length of the longest n-grams, in tokens."""
         return len(self._orders)
 
     def log_probabilities(
         self, pieces: Sequence[NDArray[np.int32]], first_target: int
     ) -> Iterator[FloatArray]:
-        """As `pipeline_lib.models.protocols.Predictor` says; the last ``order - 1`` tokens are read."""
+        """Yield the distributions of the next token, as `protocols.Predictor` says.
+
+        The last ``order - 1`` tokens before a target are read.
+        """
         for piece in pieces:
-            # Of the n-grams of each length that end before each token of the piece.
+            # Ids of the n-grams, of each length, that end before each token of the piece.
             ids = [np.zeros(len(piece), dtype=np.int64)]
             for length in range(1, self.order):
                 ids.append(np.append(-1, self.gram_ids(length, ids[-1], piece))[: len(piece)])
             yield self.next_log_probabilities([of_order[first_target:] for of_order in ids])
 
     def gram_ids(self, length: int, context_ids: IntArray, tokens: NDArray[np.int32]) -> IntArray:
-        """Ids of the n-grams of a length that are these contexts with a token after each.
+        """Ids of the n-grams that these contexts form with the token after each; -1 for those never seen.
 
-        Those that were never seen have the id -1.
+        Parameters
+        ----------
+        length : int
+            Length of the n-grams, in tokens.
+        context_ids : int64 array, shape (n,)
+            Ids of the n-grams of ``length - 1`` tokens before the tokens.
+        tokens : int32 array, shape (n,)
         """
         known_keys = self._orders[length - 1].keys
         keys = context_ids * self.vocab_size + tokens
@@ -85,7 +98,7 @@ class NgramModel:
         Parameters
         ----------
         context_ids : sequence of int64 arrays, each of shape (n,)
-            Ids of the contexts of 0, 1, ... ``order - 1`` tokens; -1 where there is none.
+            Ids of the contexts of 0, 1, ... ``order - 1`` tokens; -1 where a context was never seen.
 
         Returns
         -------
@@ -110,19 +123,24 @@ class NgramModel:
 
 
 class NgramStepper:
-    """One token at a time, as `pipeline_lib.models.protocols.Stepper` says."""
+    """An n-gram model as a `protocols.Stepper`: it reads one token at a time and remembers the last few.
+
+    Parameters
+    ----------
+    model : NgramModel
+    """
 
     def __init__(self, model: NgramModel) -> None:
         self._model = model
         self._ids: list[IntArray] = []
 
     def reset(self, batch_size: int) -> None:
-        """Begin new sequences: no context but the empty one."""
+        """Begin `batch_size` new sequences, of which nothing has been read."""
         empty, none = np.zeros(batch_size, np.int64), np.full(batch_size, -1)
         self._ids = [empty, *[none] * (self._model.order - 1)]
 
     def step(self, token_ids: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Read one token per sequence, shape (batch,); logits of the next, (batch, vocab_size)."""
+        """Read one token of each sequence, shape (batch,); return the logits of the next, (batch, vocab_size)."""
         longer = [
             self._model.gram_ids(length, ids, token_ids)
             for length, ids in enumerate(self._ids[:-1], start=1)
@@ -132,7 +150,23 @@ class NgramStepper:
 
 
 def witten_bell(counts: NgramCounts, order: int) -> NgramModel:
-    """The model that uses n-grams up to a length, smoothed after Witten and Bell."""
+    """Make the n-gram model that is smoothed after Witten and Bell.
+
+    Parameters
+    ----------
+    counts : NgramCounts
+    order : int
+        Length of the longest n-grams used, in tokens.
+
+    Examples
+    --------
+    >>> from pipeline_lib.models.ngrams.counts import count_ngrams
+    >>> piece = np.array([0, 3, 4, 3, 4, 1], np.int32)  # start, four notes, end
+    >>> counts = count_ngrams(piece, np.array([[0, 6]]), vocab_size=5, max_order=2)
+    >>> (log_p,) = witten_bell(counts, order=2).log_probabilities([piece], first_target=1)
+    >>> np.exp(log_p[1]).round(3)  # after 3, which 4 followed twice: 2/3 + 1/3 of its own 14/45
+    array([0.03 , 0.067, 0.03 , 0.104, 0.77 ])
+    """
     orders = []
     for n in range(order):
         found = counts.orders[n]
@@ -146,9 +180,24 @@ def witten_bell(counts: NgramCounts, order: int) -> NgramModel:
 
 
 def kneser_ney(counts: NgramCounts, order: int) -> NgramModel:
-    """The model that uses n-grams up to a length, smoothed after Kneser and Ney.
+    """Make the n-gram model that is smoothed after Kneser and Ney.
 
     An n-gram that only begins pieces has nothing before it: it counts as often as it was seen.
+
+    Parameters
+    ----------
+    counts : NgramCounts
+    order : int
+        Length of the longest n-grams used, in tokens.
+
+    Examples
+    --------
+    >>> from pipeline_lib.models.ngrams.counts import count_ngrams
+    >>> piece = np.array([0, 3, 4, 3, 4, 1], np.int32)  # start, four notes, end
+    >>> counts = count_ngrams(piece, np.array([[0, 6]]), vocab_size=5, max_order=2)
+    >>> (log_p,) = kneser_ney(counts, order=2).log_probabilities([piece], first_target=1)
+    >>> np.exp(log_p[1]).round(4)  # after 3, with D = 0.6: (2 - 0.6) / 2 + 0.3 of 4's own 0.2
+    array([0.0225, 0.06  , 0.0225, 0.135 , 0.76  ])
     """
     orders = []
     for n in range(order):
@@ -171,12 +220,12 @@ SMOOTHINGS = {"witten_bell": witten_bell, "kneser_ney": kneser_ney}
 
 
 def _contexts(counts: NgramCounts, n: int) -> tuple[IntArray, int]:
-    """The context of each n-gram in the n-th order from 0, and how many contexts there are."""
+    """Context ids of the n-grams of length ``n + 1``, and how many contexts there are."""
     n_contexts = len(counts.orders[n - 1].keys) if n else 1
     return counts.orders[n].keys // counts.vocab_size, n_contexts
 
 
 def _discount(times: IntArray) -> float:
-    """What is taken off every count of an order; one half where none was counted once."""
+    """The discount D that is taken off every count of an order; 0.5 where no n-gram was counted once."""
     once, twice = int((times == 1).sum()), int((times == 2).sum())
     return once / (once + 2 * twice) if once else 0.5

@@ -1,7 +1,7 @@
 """Beam search: the likeliest sequences that can be found by keeping only a few at every step.
 
-Nothing is drawn, so there is one outcome for each prompt. For comparison with sampling: it is known to write
-repetitive music, as it does text (Holtzman et al., 2020).
+Nothing is drawn at random, so each prompt has one outcome. It serves comparison with sampling: beam search is known
+to write repetitive text (Holtzman et al. 2020), and music likewise.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ def search(
     width: int,
     length: int,
 ) -> NDArray[np.int32]:
-    """The likeliest continuation found.
+    """Search for the likeliest continuation of a prompt.
 
     Parameters
     ----------
     network : Network
-    prompt : int32 array
+    prompt : int32 array, shape (n_given,)
         Token ids, without the start token.
     constraints : Constraints
-        A row for this prompt.
+        Constraints of one row, for this prompt.
     width : int
-        Sequences kept at each step.
+        Number of sequences, or beams, kept at each step.
     length : int
-        New tokens at most.
+        Number of new tokens at most.
 
     Returns
     -------
-    int32 array
+    int32 array, shape (n_new,)
         The new tokens alone. Sequences are compared by the mean log-probability of their tokens, the end
         included, so that short ones have no advantage.
 
@@ -50,6 +50,29 @@ def search(
     ------
     ConfigError
         None of the sequences that were kept can meet the constraints.
+
+    Examples
+    --------
+    A network that has learnt nothing yet, and constraints that allow notes alone, not the end:
+
+    >>> from pipeline_lib.config import LstmConfig, NoteEventConfig, RunConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> from pipeline_lib.tokens.vocabulary import Vocabulary
+    >>> tokens = ["<start>", "<end>", "<unknown>", "Pitch_60:1", "Pitch_62:1"]
+    >>> vocabulary = Vocabulary.of(tokens, make_tokeniser(NoteEventConfig()))
+    >>> model = LstmConfig(layers=1, units=8, embedding_size=4)
+    >>> network = Network(RunConfig(model=model, seq_length=3, learning_rate=0.01, seed=0), vocabulary)
+    >>> notes_only = Constraints(
+    ...     is_allowed=np.array([[False, False, False, True, True]]),
+    ...     steps_left=np.zeros(1, np.int32),
+    ...     closes=np.ones((1, 5), bool),
+    ...     is_fillable=np.ones((1, 1), bool),
+    ...     duration_step=np.ones(5, np.int32),
+    ...     has_length=False,
+    ... )
+    >>> new = search(network, np.array([3], np.int32), notes_only, width=2, length=6)
+    >>> new.shape, bool((new >= 3).all())
+    ((6,), True)
     """
     stepper = NetworkStepper(network)
     stepper.reset(width)
@@ -61,10 +84,10 @@ def search(
     log_p = np.where(np.arange(width) == 0, 0.0, -np.inf)
     finished: list[tuple[float, NDArray[np.int32]]] = []
     for n in range(length):
-        candidates = log_p[:, None] + _log_softmax(logits)
+        candidates = log_p[:, None] + _log_softmax(logits)  # (width, vocab_size)
         candidates[~_allowed(constraints, steps_left)] = -np.inf
         best = np.argsort(-candidates, axis=None, kind="stable")[: 2 * width]
-        rows, token_ids = np.unravel_index(best, candidates.shape)
+        rows, token_ids = np.unravel_index(best, candidates.shape)  # (2 width,) each
         scores = candidates[rows, token_ids]
         ends = token_ids == END_ID
         finished += [
@@ -72,9 +95,11 @@ def search(
             for score, row in zip(scores[ends], rows[ends], strict=True)
             if np.isfinite(score)
         ]
+        # (width,) each: at most one candidate of each beam is an end
         rows, token_ids, log_p = (x[~ends][:width] for x in (rows, token_ids, scores))
         if not np.isfinite(log_p).any():
             break
+        # (width, n + 1)
         sequences = np.column_stack([sequences[rows], token_ids.astype(np.int32)])
         steps_left = steps_left[rows] - constraints.duration_step[token_ids]
         stepper.keep(rows)
@@ -111,7 +136,7 @@ def search_each(
 
 
 def _allowed(constraints: Constraints, steps_left: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """What may come next in each sequence, shape (width, vocab_size); as the sampling loop has it."""
+    """Tokens that may come next in each sequence, shape (width, vocab_size); the rules of `network_loop.in_time`."""
     allowed = np.repeat(constraints.is_allowed, len(steps_left), axis=0)
     if not constraints.has_length:
         return allowed

@@ -1,6 +1,6 @@
 """Sampling from any model that reads one token at a time, such as n-gram models.
 
-The rules, the random streams and the outcome are those of `network_loop`, whose loop is compiled and knows networks alone.
+The rules and the random streams are those of `network_loop`, whose loop is compiled and works with networks alone.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ def sample_stepwise(
     seed: int,
     progress: Progress = lambda step, n_steps: None,
 ) -> list[NDArray[np.int32]]:
-    """Continue every prompt; all side by side.
+    """Continue every prompt with sampled tokens, all side by side.
 
     Parameters
     ----------
     stepper : Stepper
+        The model; it is reset first.
     config : SamplingConfig
     prompts, constraints, length, seed, progress
         As for `network_loop.Sampler.sample`; sequences are numbered in their order.
@@ -41,13 +42,40 @@ def sample_stepwise(
     Returns
     -------
     list of int32 arrays
-        The new tokens alone, without prompt, start or end.
+        The new tokens of each sequence alone, without prompt, start or end.
+
+    Examples
+    --------
+    A bigram model of one piece, whose likeliest notes follow each other for as long as the end is not allowed:
+
+    >>> from pipeline_lib.models.ngrams.counts import count_ngrams
+    >>> from pipeline_lib.models.ngrams.smoothed import NgramStepper, witten_bell
+    >>> piece = np.array([0, 3, 4, 3, 4, 1], np.int32)  # start, four notes, end
+    >>> counts = count_ngrams(piece, np.array([[0, 6]]), vocab_size=5, max_order=2)
+    >>> notes_only = Constraints(
+    ...     is_allowed=np.array([[False, False, False, True, True]]),
+    ...     steps_left=np.zeros(1, np.int32),
+    ...     closes=np.ones((1, 5), bool),
+    ...     is_fillable=np.ones((1, 1), bool),
+    ...     duration_step=np.ones(5, np.int32),
+    ...     has_length=False,
+    ... )
+    >>> (new,) = sample_stepwise(
+    ...     NgramStepper(witten_bell(counts, order=2)),
+    ...     SamplingConfig(temperature=0),
+    ...     [np.array([3], np.int32)],
+    ...     notes_only,
+    ...     length=5,
+    ...     seed=0,
+    ... )
+    >>> new.tolist()
+    [4, 3, 4, 3, 4]
     """
-    read = np.stack(prompts)
+    read = np.stack(prompts)  # (batch, n_given); later (batch, time)
     n_given, n_steps = read.shape[1], read.shape[1] + length
     stepper.reset(len(prompts))
     for token_ids in [np.full(len(prompts), START_ID, np.int32), *read.T]:
-        logits = stepper.step(token_ids)
+        logits = stepper.step(token_ids)  # (batch, vocab_size)
     steps_left = constraints.steps_left
     for drawn in uniforms(seed, range(len(prompts)), length).T:
         log_p = filter_logits(
@@ -71,7 +99,7 @@ def sample_stepwise(
 
 
 def _allowed(constraints: Constraints, steps_left: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """What may come next, shape (n, vocab_size)."""
+    """Tokens that may come next, shape (batch, vocab_size)."""
     if not constraints.has_length:
         return constraints.is_allowed
     return to_numpy(
@@ -88,7 +116,7 @@ def _allowed(constraints: Constraints, steps_left: NDArray[np.int32]) -> NDArray
 def _recent(
     read: NDArray[np.int32], config: SamplingConfig, vocab_size: int
 ) -> NDArray[np.bool_] | None:
-    """Which tokens are among the last read, shape (n, vocab_size), where it matters."""
+    """Whether each token is among the last read, shape (batch, vocab_size); None without a repetition penalty."""
     if config.repetition_penalty == 1:
         return None
     is_recent = np.zeros((len(read), vocab_size), bool)

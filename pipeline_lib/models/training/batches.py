@@ -1,9 +1,9 @@
-"""In which order a network reads the corpus: shuffled windows, or pieces one after another.
+"""Batches: the order in which a network reads the corpus, as shuffled windows or as streams of whole pieces.
 
 Both orders are pure functions of the run's seed: update g always reads the same passages, also in a run that was
-stopped and goes on. Tokens are never copied into windows; batches name where each passage starts, and whoever
-trains gathers ``seq_length + 1`` tokens from there: the inputs and, one later, the targets. Neither the starts
-nor their order are stored, so that a corpus takes the same memory at any ``seq_length`` and stride.
+stopped and goes on. Tokens are never copied into windows; batches name where each passage starts, and `updates`
+gathers ``seq_length + 1`` tokens from there: the inputs and, one later, the targets. Neither the starts nor their
+order are stored, so that a corpus takes the same memory at any ``seq_length`` and stride.
 
 Shuffled windows (the usual way) are read from a zero state, so that no network learns from more than
 ``seq_length`` tokens. Streams carry the state from window to window (truncated back-propagation through
@@ -25,33 +25,33 @@ from pipeline_lib.tokens.windows import WindowIndex
 
 
 class Batches(Protocol):
-    """An order of reading: where the passages of each update start."""
+    """An order in which the corpus is read: where the passages of each update start."""
 
     batch_size: int
-    """Passages per update."""
+    """Number of passages per update."""
     steps_per_epoch: int
-    """Updates that read as many tokens as the train split has."""
+    """Number of updates that together read as many tokens as the train split has."""
     carries_state: bool
     """Whether each passage goes on where that of the update before ended, but for the first of an epoch."""
 
     def tokens(self, epoch: int) -> NDArray[np.int32]:
-        """The flat array that the passages of an epoch (from 0) lie in."""
+        """The flat token array that the passages of an epoch, counted from 0, lie in."""
 
     def starts(self, steps: range) -> NDArray[np.int32]:
-        """Where the passages of some updates (from 0) start, shape (len(steps), batch_size)."""
+        """Starts of the passages of some updates, counted from 0; shape (len(steps), batch_size)."""
 
 
 class WindowBatches:
-    """Windows in a new random order at each pass.
+    """Batches of windows, in a new random order at each pass over them.
 
     Parameters
     ----------
     token_ids : int32 array, shape (n_tokens,)
         The flat token corpus.
     windows : WindowIndex
-        Of the train split.
+        Windows of the train split.
     n_train_tokens : int
-        Tokens of the train split.
+        Number of tokens of the train split.
     config : RunConfig
     """
 
@@ -76,11 +76,11 @@ class WindowBatches:
         self.steps_per_epoch = math.ceil(n_train_tokens / (self.batch_size * config.seq_length))
 
     def tokens(self, epoch: int) -> NDArray[np.int32]:
-        """The same array in every epoch."""
+        """The flat token corpus, the same in every epoch."""
         return self._token_ids
 
     def starts(self, steps: range) -> NDArray[np.int32]:
-        """The next ones of the pass; those that do not fill a batch at its end are left out of it."""
+        """Starts of the next windows of the pass; windows that would not fill its last batch are left out."""
         passes, nth = np.divmod(np.asarray(steps), self._n_windows // self.batch_size)
         places = nth[:, None] * self.batch_size + np.arange(self.batch_size)
         for number in np.unique(passes):
@@ -90,7 +90,7 @@ class WindowBatches:
 
 
 class StreamBatches:
-    """Pieces in a new random order at each epoch, laid end to end and cut into streams of one length.
+    """Batches from streams: pieces in a new random order at each epoch, laid end to end and cut into equal streams.
 
     A piece begins with its start token, at which a network learns to forget the piece before it.
 
@@ -122,7 +122,7 @@ class StreamBatches:
         self._tokens = token_ids[:0]
 
     def tokens(self, epoch: int) -> NDArray[np.int32]:
-        """The train split in the order of an epoch."""
+        """The tokens of the train split, its pieces in the order of an epoch."""
         if epoch != self._epoch:
             n_pieces = len(self._spans)
             order = shuffled(np.arange(n_pieces), n_pieces, self._seed, epoch)
@@ -131,7 +131,7 @@ class StreamBatches:
         return self._tokens
 
     def starts(self, steps: range) -> NDArray[np.int32]:
-        """One passage further in every stream at each update."""
+        """Starts of the passages: in every stream, one passage further at each update."""
         stream_length = self.steps_per_epoch * self._seq_length
         firsts = np.arange(self.batch_size, dtype=np.int32) * stream_length
         read = np.asarray(steps, dtype=np.int32)[:, None] % self.steps_per_epoch * self._seq_length

@@ -1,9 +1,9 @@
 """Checkpoints: everything that an unfinished training needs to go on as if it had never stopped.
 
 That is the weights, the optimiser's state, the seeds of the dropout masks, the state of streams, the best
-weights so far and the history; where in the data it stands follows from the number of updates, since batches
-are functions of it. A checkpoint is one ``.npz`` file that is written under another name, and moved into
-place when it is whole. The last two are kept: should the newest not be readable, the one before it counts.
+weights so far and the history. The place in the data follows from the number of updates, since batches are
+functions of it. A checkpoint is one ``.npz`` file that is written under another name, and moved into place when it
+is whole. The last two are kept: should the newest not be readable, the one before it is restored.
 """
 
 from __future__ import annotations
@@ -26,23 +26,24 @@ _N_KEPT = 2
 
 @dataclass
 class TrainingState:
-    """How far a training is.
+    """Progress of one training: what has been done so far, and the best weights found.
 
     Parameters
     ----------
     step : int
-        Updates done.
+        Number of updates done.
     losses, gradient_norms : list of float
-        Of each of them.
+        Loss (nats per token) and global gradient norm of each update done.
     epochs : list of dict
-        Rows of the history.
+        Rows of the history, one per validated epoch (`history.HISTORY_SCHEMA`).
     best_epoch : int
-        0 before the first validation.
+        Epoch with the lowest validation loss, counted from 1; 0 before the first validation.
     best_loss_nat : float or None
+        Validation loss of `best_epoch`, in nats per token; None before the first validation.
     best_weights : list of arrays
-        Of `best_epoch`; the initial ones for 0.
+        The network's weights at the end of `best_epoch`; before the first validation, its initial ones.
     state : list of arrays
-        What the last update left behind, where streams carry it.
+        The network's state after the last update, where batches carry it; otherwise empty.
     """
 
     step: int = 0
@@ -61,14 +62,14 @@ class Checkpoints:
     Parameters
     ----------
     folder : Path
-        Made when the first one is saved.
+        Folder for this training alone; it is made when the first checkpoint is saved.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def save(self, training_state: TrainingState, variables: list[keras.Variable]) -> None:
-        """Save where a training stands; `variables` are the network's and the optimiser's."""
+        """Save a training's state together with its `variables`, the network's and the optimiser's."""
         arrays: dict[str, Any] = {
             f"variable_{n}": to_numpy(v.value) for n, v in enumerate(variables)
         }
@@ -94,7 +95,7 @@ class Checkpoints:
             old.unlink()
 
     def restore(self, variables: list[keras.Variable]) -> TrainingState | None:
-        """Set the variables to those of the newest whole checkpoint; None if there is none."""
+        """Set the variables to those of the newest readable checkpoint and return its state; None if there is none."""
         for path in self._newest_first():
             try:
                 with path.open("rb") as stream, np.load(stream) as saved:
@@ -108,7 +109,7 @@ class Checkpoints:
         return None
 
     def discard(self) -> None:
-        """Remove them, and the folder if nothing else is in it."""
+        """Remove all checkpoints, and their folder if nothing else is in it."""
         for path in (*self._newest_first(), *self.folder.glob("*.writing")):
             path.unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
@@ -134,6 +135,6 @@ def _numbered(arrays: dict[str, NDArray[Any]], name: str) -> list[NDArray[Any]]:
 
 
 def to_numpy(value: Any) -> NDArray[Any]:
-    """A tensor, or the value of a variable, of any backend as an array."""
+    """Copy a tensor, or the value of a variable, of any backend into a NumPy array."""
     array: NDArray[Any] = ops.convert_to_numpy(ops.copy(value))
     return array

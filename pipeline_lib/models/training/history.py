@@ -1,4 +1,4 @@
-"""How a training went, as tables."""
+"""The course of a training as two tables: one row per epoch, and one row per update."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ HISTORY_SCHEMA = pa.schema(
     ],
     metadata={"schema": "history/1"},
 )
-"""One row per epoch, in nats per token. ``train_loss`` is the mean over the epoch's updates, with dropout
-and whatever smoothing there is; ``valid_loss`` is without. ``learning_rate`` is that of the last update."""
+"""Columns of the history: one row per epoch, losses in nats per token. ``train_loss`` is the mean over the epoch's
+updates, with dropout and label smoothing as set; ``valid_loss`` is without either. ``learning_rate`` is that of the
+epoch's last update."""
 
 STEP_SCHEMA = pa.schema(
     [
@@ -33,11 +34,12 @@ STEP_SCHEMA = pa.schema(
     ],
     metadata={"schema": "steps/1"},
 )
-"""One row per update, from 1. ``gradient_norm`` is the global norm before clipping."""
+"""Columns of the step table: one row per update, counted from 1. ``loss`` is the training loss in nats per token,
+``gradient_norm`` the global norm before clipping."""
 
 
 def epoch_table(training_state: TrainingState) -> pa.Table:
-    """The epochs so far, with `HISTORY_SCHEMA`."""
+    """Tabulate the epochs so far, with `HISTORY_SCHEMA`."""
     return pa.Table.from_pylist(training_state.epochs, schema=HISTORY_SCHEMA)
 
 
@@ -47,7 +49,17 @@ def step_table(
     steps_per_epoch: int,
     tokens_per_step: int,
 ) -> pa.Table:
-    """The updates so far, with `STEP_SCHEMA`."""
+    """Tabulate the updates so far, with `STEP_SCHEMA`.
+
+    Parameters
+    ----------
+    training_state : TrainingState
+    rates : float32 array, shape (n_steps,)
+        The learning rate of each update; there may be more than have been done.
+    steps_per_epoch : int
+    tokens_per_step : int
+        Number of tokens that one update reads.
+    """
     step = np.arange(1, training_state.step + 1)
     return pa.table(
         {

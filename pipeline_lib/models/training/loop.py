@@ -1,4 +1,4 @@
-"""Training a network: the loop, early stopping, checkpoints, and what is refused.
+"""Training a network: the loop over updates, validation, early stopping and checkpoints.
 
 An *epoch* reads as many tokens as the train split has, whatever the ``seq_length`` and stride, so that runs
 with the same number of epochs have read the same number of notes. Losses are mean cross-entropies in nats per
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config import CheckpointConfig, RunConfig
 from pipeline_lib.errors import TrainingError
-from pipeline_lib.models.devices import placed, use_deterministic_operations
+from pipeline_lib.models.devices import device_scope, use_deterministic_operations
 from pipeline_lib.models.networks.architectures import Network
-from pipeline_lib.models.scoring import HeldOutLoss
+from pipeline_lib.models.scoring import ValidationLoss
 from pipeline_lib.models.training.batches import Batches, StreamBatches, WindowBatches
 from pipeline_lib.models.training.checkpoints import Checkpoints, TrainingState, to_numpy
 from pipeline_lib.models.training.history import epoch_table, step_table
@@ -31,34 +31,35 @@ from pipeline_lib.models.training.memory_limits import out_of_memory_explained
 from pipeline_lib.models.training.optimisation import learning_rates, make_optimizer
 from pipeline_lib.models.training.telemetry import Observer
 from pipeline_lib.models.training.updates import Updates, make_updates
-from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS
+from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, Vocabulary
 from pipeline_lib.tokens.windows import NO_WINDOWS, WindowIndex
 
 Progress = Callable[[int, int, str], None]
+"""A function that is told the updates done, their number at most, and the course of the training in words."""
 
 _CALL_SEC = 0.3
-"""Updates are done in calls of about this long: few enough to cost nothing, many enough to hear of them."""
+"""Wanted length of one call, which does several updates: long enough that calls cost nothing, short enough that
+progress is told often."""
 _MOST_PER_CALL = 64
 _SHOWN_LOSSES = 50
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What a network learns from and is validated on.
+    """The tokens that a network learns from and is validated on.
 
     Parameters
     ----------
-    tokens : tuple of str
-        The vocabulary: the text of each id.
+    vocabulary : Vocabulary
     token_ids : int32 array, shape (n_tokens,)
         The flat token corpus.
     train_spans, valid_spans : int64 arrays, shape (n_pieces, 2)
-        Start and length of the pieces of each split in it.
+        Start and length, in `token_ids`, of the pieces of each split.
     train_windows, valid_windows : WindowIndex
-        Of each split; not needed for streams.
+        Windows of each split; not needed in the regime ``streams``.
     """
 
-    tokens: tuple[str, ...]
+    vocabulary: Vocabulary
     token_ids: NDArray[np.int32]
     train_spans: NDArray[np.int64]
     valid_spans: NDArray[np.int64]
@@ -67,16 +68,23 @@ class TrainingData:
 
     @property
     def n_train_tokens(self) -> int:
-        """Tokens of the train split: the length of an epoch."""
+        """Number of tokens of the train split: the length of an epoch."""
         return int(self.train_spans[:, 1].sum())
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """What a training run leaves: the network with the weights that it keeps, and how it got there.
+    """Outcome of a training: the network, with the weights that are kept, and the course of the training.
 
-    ``history`` has `history.HISTORY_SCHEMA`, ``steps`` `history.STEP_SCHEMA`; ``kept_epoch`` is the epoch,
-    counted from 1, at whose end the weights were these.
+    Parameters
+    ----------
+    network : Network
+    history : pyarrow.Table
+        One row per epoch, with `history.HISTORY_SCHEMA`.
+    steps : pyarrow.Table
+        One row per update, with `history.STEP_SCHEMA`.
+    kept_epoch : int
+        Epoch, counted from 1, at whose end the network had the weights that are kept.
     """
 
     network: Network
@@ -93,26 +101,58 @@ def train_network(
     progress: Progress = lambda step, n_steps, text: None,
     observers: Sequence[Observer] = (),
 ) -> TrainedNetwork:
-    """Train until the validation loss stops falling or all updates are done.
+    """Train a network until the validation loss stops falling or all updates are done.
 
     Parameters
     ----------
     config : RunConfig
     data : TrainingData
     checkpoints : Path
-        A folder for this training alone. What an unfinished one has left there is gone on from; when it has
-        finished, it is empty.
+        A folder for this training alone. If an unfinished training has left checkpoints there, it goes on from the
+        newest; when the training has finished, they are removed.
     checkpointing : CheckpointConfig
+        How often checkpoints are saved.
     progress : callable
-        Told the step, the number of steps at most, and how it goes in words. It may raise to stop the
-        training, which is saved then.
+        A function that is told the updates done, their number at most, and the course of the training in words. It may
+        raise to stop the training, which is saved first.
     observers : sequence of callables
-        Told losses and gradient norms as they come.
+        Functions that are told losses and gradient norms as they come (`telemetry.Observer`).
+
+    Returns
+    -------
+    TrainedNetwork
 
     Raises
     ------
     TrainingError
         There is nothing to learn, the loss is no longer a number, or memory is too small.
+
+    Examples
+    --------
+    A network learns that two notes alternate, from one piece, and is validated on the same piece again:
+
+    >>> import tempfile
+    >>> from pipeline_lib.config import LstmConfig, NoteEventConfig
+    >>> from pipeline_lib.tokens.tokenisers import make_tokeniser
+    >>> tokens = ["<start>", "<end>", "<unknown>", "Pitch_60:1", "Pitch_62:1"]
+    >>> train, valid = np.array([[0, 8]]), np.array([[8, 8]])  # start and length of each piece
+    >>> data = TrainingData(
+    ...     vocabulary=Vocabulary.of(tokens, make_tokeniser(NoteEventConfig())),
+    ...     token_ids=np.array([0, 3, 4, 3, 4, 3, 4, 1] * 2, np.int32),
+    ...     train_spans=train,
+    ...     valid_spans=valid,
+    ...     train_windows=WindowIndex.of(train, seq_length=4, stride=1),
+    ...     valid_windows=WindowIndex.of(valid, seq_length=4, stride=4),
+    ... )
+    >>> model = LstmConfig(layers=1, units=8, embedding_size=4)
+    >>> config = RunConfig(
+    ...     model=model, seq_length=4, learning_rate=0.05, seed=0, batch_size=2, max_epochs=10
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     trained = train_network(config, data, checkpoints=Path(folder))
+    >>> valid_loss = trained.history.column("valid_loss").to_pylist()
+    >>> len(valid_loss), valid_loss[-1] < valid_loss[0]
+    (10, True)
     """
     use_deterministic_operations()
     training = _Training(config, data, Checkpoints(checkpoints), checkpointing, progress, observers)
@@ -121,7 +161,7 @@ def train_network(
 
 
 class _Training:
-    """One training, from where it stands to its end."""
+    """One training, from its newest checkpoint or its beginning to its end."""
 
     def __init__(
         self,
@@ -132,7 +172,7 @@ class _Training:
         progress: Progress,
         observers: Sequence[Observer],
     ) -> None:
-        _check_vocabulary(data.tokens)
+        _check_vocabulary(data.vocabulary)
         self._config, self._checkpoints = config, checkpoints
         self._progress, self._observers = progress, observers
         self._every_n_steps = checkpointing.every_n_steps
@@ -141,15 +181,15 @@ class _Training:
             config.num_training_iterations or self._batches.steps_per_epoch * config.max_epochs
         )
         self._rates = learning_rates(config, self._n_steps)
-        with placed(config):
-            self._network = Network(config, data.tokens)
+        with device_scope(config):
+            self._network = Network(config, data.vocabulary)
             trained = self._network.trainable_variables
             optimizer = make_optimizer(config, self._rates, trained)
         self._variables = [*self._network.variables, *optimizer.variables]
         self._updates: Updates = make_updates(
             self._network, optimizer, config, carries_state=self._batches.carries_state
         )
-        self._held_out = HeldOutLoss(
+        self._validation_loss = ValidationLoss(
             self._network, config, data.token_ids, data.valid_windows, data.valid_spans
         )
         self._at = checkpoints.restore(self._variables) or TrainingState(
@@ -159,13 +199,13 @@ class _Training:
         self._pace = _Pace(self._tokens_per_step)
 
     def run(self) -> None:
-        """Go on to the end."""
+        """Do all remaining updates, with validations and checkpoints between them."""
         with out_of_memory_explained(self._batches.batch_size, self._try_batch):
             while self._at.step < self._n_steps and not self._is_stalled():
                 self._advance()
 
     def finished(self) -> TrainedNetwork:
-        """The outcome; checkpoints are no longer needed."""
+        """The outcome of the finished training; its checkpoints are removed."""
         kept_epoch = len(self._at.epochs)
         if self._config.kept_weights == "best":
             self._network.set_weights(self._at.best_weights)
@@ -212,21 +252,23 @@ class _Training:
         try:
             self._progress(until, self._n_steps, self._in_words())
         except BaseException:
-            # Asked to stop between two updates, when all that belongs together is of one step.
+            # A stop comes between two updates, when weights, optimiser and history are of the same step.
             self._checkpoints.save(at, self._variables)
             raise
 
     def _load(self, epoch: int) -> None:
+        """Copy the tokens of an epoch to the device, unless they are there."""
         tokens = self._batches.tokens(epoch)
         if tokens is not self._loaded:
             self._updates.load(tokens)
             self._loaded = tokens
 
     def _validate(self) -> None:
+        """Measure the validation loss, add a row to the history, and keep the weights if they are the best so far."""
         at = self._at
         epoch = math.ceil(at.step / self._batches.steps_per_epoch)
         of_epoch = at.losses[(epoch - 1) * self._batches.steps_per_epoch :]
-        loss = self._held_out.mean_nat()
+        loss = self._validation_loss.mean_nat()
         self._tell(valid_loss=loss)
         at.epochs.append(
             {
@@ -263,7 +305,7 @@ class _Training:
         )
 
     def _last_good(self) -> str:
-        """Keep the last weights that are known to be good; where they are, in words."""
+        """Restore the last checkpoint, whose loss was a number, and say so in words for the error's message."""
         kept = self._checkpoints.restore(self._variables)
         if kept is None:
             return f"there is no checkpoint yet (one is saved every {self._every_n_steps} steps)"
@@ -276,7 +318,7 @@ class _Training:
         return self._network.initial_state(self._batches.batch_size // self._config.n_devices)
 
     def _try_batch(self, batch_size: int) -> None:
-        """Do an update of a smaller batch; only to see whether memory suffices for it."""
+        """Do an update with a smaller batch, only to see whether memory suffices for it."""
         starts = self._batches.starts(range(1))[:, :batch_size]
         state = self._network.initial_state(batch_size // self._config.n_devices)
         self._updates.run(starts, state)
@@ -288,7 +330,7 @@ class _Training:
 
 
 class _Pace:
-    """How many updates to do in one call, and how fast they go."""
+    """Pace of a training: how many updates to do in one call, and how many tokens are read per second."""
 
     def __init__(self, tokens_per_step: int) -> None:
         self._tokens_per_step = tokens_per_step
@@ -297,13 +339,13 @@ class _Pace:
 
     @contextlib.contextmanager
     def timed(self, n_updates: int) -> Iterator[None]:
-        """Around a call."""
+        """Context that times a call of `n_updates` updates, and chooses how many the next one does."""
         started = time.perf_counter()
         yield
         seconds = max(time.perf_counter() - started, 1e-6)
         self.tokens_per_sec = n_updates * self._tokens_per_step / seconds
         wanted = int(_CALL_SEC * n_updates / seconds)
-        # Not too fast, for the first call compiles; never beyond what is reported one by one anyway.
+        # At most four times as many as before: the first call is slow because it compiles.
         self.n_updates = max(1, min(wanted, 4 * self.n_updates, _MOST_PER_CALL))
 
 
@@ -313,8 +355,8 @@ def _make_batches(config: RunConfig, data: TrainingData) -> Batches:
     return WindowBatches(data.token_ids, data.train_windows, data.n_train_tokens, config)
 
 
-def _check_vocabulary(tokens: tuple[str, ...]) -> None:
-    known = [token for token in tokens if token not in SPECIAL_TOKENS]
+def _check_vocabulary(vocabulary: Vocabulary) -> None:
+    known = vocabulary.tokens[len(SPECIAL_TOKENS) :]
     if len(known) < 2:
         raise TrainingError(
             f"the vocabulary has {len(known)} token ({', '.join(known) or 'none'}): there is nothing to learn",

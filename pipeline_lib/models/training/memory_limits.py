@@ -1,4 +1,4 @@
-"""Running out of memory, told as a batch size that would fit."""
+"""Running out of memory in training, turned into an error that names a batch size that would fit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pipeline_lib.errors import TrainingError
 
 _MARKS = ("ResourceExhaustedError", "RESOURCE_EXHAUSTED", "OutOfMemoryError", "out of memory")
-"""How TensorFlow, JAX and PyTorch call it, in an error's type or text."""
+"""Words by which errors of TensorFlow, JAX and PyTorch tell, in their type or text, that memory ran out."""
 
 
 @contextmanager
@@ -18,14 +18,14 @@ def out_of_memory_explained(batch_size: int, attempt: Callable[[int], None]) -> 
     Parameters
     ----------
     batch_size : int
-        Windows per update that are being tried.
+        Number of windows per update within the context.
     attempt : callable
-        Does an update with fewer of them.
+        A function of a smaller batch size that does one update with it.
 
     Raises
     ------
     TrainingError
-        Memory is too small.
+        Memory is too small for `batch_size`.
     """
     try:
         yield
@@ -42,7 +42,7 @@ def out_of_memory_explained(batch_size: int, attempt: Callable[[int], None]) -> 
 
 
 def _largest_fitting(batch_size: int, attempt: Callable[[int], None]) -> int:
-    """The first of a size, its half, and so on, that fits; 0 if none does."""
+    """The first of a batch size, its half, its quarter and so on that fits into memory; 0 if none does."""
     while batch_size:
         try:
             attempt(batch_size)

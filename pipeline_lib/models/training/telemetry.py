@@ -1,7 +1,7 @@
-"""Training watched from elsewhere: TensorBoard, MLflow.
+"""Telemetry: a training that TensorBoard or MLflow shows while it runs.
 
-Both are optional (extras ``tensorboard`` and ``mlflow``). What they show is in the run's Parquet tables as well;
-they show it while it happens. Losses are in nats per token.
+Both are optional (extras ``tensorboard`` and ``mlflow``). What they show is in the run's Parquet tables as well.
+Losses are in nats per token.
 """
 
 from __future__ import annotations
@@ -15,28 +15,29 @@ from pipeline_lib.config import RunConfig, TelemetryConfig
 from pipeline_lib.errors import ConfigError
 
 Observer = Callable[[int, dict[str, float]], None]
-"""Told the number of updates done, and values by name."""
+"""A function that is told the number of updates done, and values by name, such as ``loss``."""
 
 
 def open_observers(
     telemetry: TelemetryConfig, config: RunConfig, folder: Path, stack: ExitStack
 ) -> Sequence[Observer]:
-    """Whoever was asked to watch a training.
+    """Open the observers that the settings ask for.
 
     Parameters
     ----------
     telemetry : TelemetryConfig
+        Which observers to open.
     config : RunConfig
-        The training that they watch.
+        Settings of the training that is observed.
     folder : Path
-        What they write goes into ``tensorboard/`` and ``mlflow/`` under it.
+        Folder under which they write, in ``tensorboard/`` and ``mlflow/``.
     stack : ExitStack
-        Closes them.
+        Stack that closes the observers when it is closed.
 
     Raises
     ------
     ConfigError
-        One that was asked for is not installed.
+        An observer that was asked for is not installed.
     """
     observers: list[Observer] = []
     if telemetry.tensorboard:

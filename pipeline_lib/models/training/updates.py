@@ -5,6 +5,8 @@ take the gradient of the loss; clip it; let the optimiser move the weights. How 
 TensorFlow runs many updates in one call, so that small networks do not wait for Python; JAX compiles one
 update and keeps the weights outside the network meanwhile; PyTorch runs eagerly, for only so does it use
 its fused LSTM.
+
+In shapes, ``batch`` is the number of passages of an update and ``time`` is ``seq_length``.
 """
 
 from __future__ import annotations
@@ -18,14 +20,14 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config import RunConfig
 from pipeline_lib.models.networks.architectures import Network
-from pipeline_lib.models.training.optimisation import clipped, mean_loss
+from pipeline_lib.models.training.optimisation import clip_by_global_norm, mean_loss
 
 FloatArray = NDArray[np.float32]
 
 
 class Outcome(NamedTuple):
-    """What some updates gave: their losses and the norms of their gradients, both of shape (n_updates,),
-    and the state that the last left behind.
+    """Outcome of some updates: their losses and the norms of their gradients, both of shape (n_updates,),
+    and the network's state after the last one.
     """
 
     losses: FloatArray
@@ -34,13 +36,13 @@ class Outcome(NamedTuple):
 
 
 class Updates(Protocol):
-    """Moves the weights of one network."""
+    """Compiled updates of the weights of one network."""
 
     def load(self, token_ids: NDArray[np.int32]) -> None:
-        """Bring the tokens to the device."""
+        """Copy the tokens, shape (n_tokens,), to the device; later passages are taken from them."""
 
     def run(self, starts: NDArray[np.int32], state: list[Any]) -> Outcome:
-        """Do the updates whose passages start at `starts`, shape (n_updates, batch_size)."""
+        """Do the updates whose passages start at `starts`, shape (n_updates, batch); the first reads on from `state`."""
 
 
 def make_updates(
@@ -50,16 +52,17 @@ def make_updates(
     *,
     carries_state: bool,
 ) -> Updates:
-    """Compile the updates of a network.
+    """Make the updates of a network for the backend that Keras runs on.
 
     Parameters
     ----------
     network : Network
     optimizer : Optimizer
-        From `optimisation.make_optimizer`.
+        An optimiser from `optimisation.make_optimizer`.
     config : RunConfig
     carries_state : bool
-        Whether each update reads on from the state that the one before left; otherwise from zeros.
+        Whether each update reads on from the state that the one before left; otherwise all begin with the state that
+        `Updates.run` is given.
     """
     kinds: dict[str, Any] = {
         "tensorflow": _TensorFlowUpdates,
@@ -72,7 +75,7 @@ def make_updates(
 
 
 class _Common:
-    """What does not depend on the backend."""
+    """The parts of updates that do not depend on the backend."""
 
     def __init__(
         self,
@@ -88,31 +91,33 @@ class _Common:
         self.token_ids: Any = None
 
     def load(self, token_ids: NDArray[np.int32]) -> None:
-        """Bring the tokens to the device."""
+        """Copy the tokens to the device."""
         self.token_ids = ops.convert_to_tensor(token_ids)
 
     def passages(self, token_ids: Any, starts: Any) -> tuple[Any, Any]:
-        """Inputs (batch, seq_length) and targets, (batch, seq_length) or the last ones (batch, 1)."""
+        """Gather passages: inputs (batch, time), and their targets, (batch, time) or the last alone (batch, 1)."""
         offsets = ops.arange(self.config.seq_length + 1, dtype="int32")
-        rows = ops.take(token_ids, starts[:, None] + offsets[None, :])
+        rows = ops.take(token_ids, starts[:, None] + offsets[None, :])  # (batch, time + 1)
         return rows[:, :-1], (rows[:, -1:] if self.last_only else rows[:, 1:])
 
     @property
     def last_only(self) -> bool:
-        """Whether only the last position of a passage is learnt."""
+        """Whether only the target of a passage's last position is learnt."""
         return self.config.targets == "last"
 
     def loss(self, logits: Any, targets: Any) -> Any:
-        """The loss of one batch."""
+        """The training loss of one batch, in nats per token."""
         return mean_loss(logits, targets, self.config.label_smoothing)
 
     @property
     def loss_scale(self) -> Any:
-        """What the loss is multiplied with before its gradient is taken."""
+        """The factor by which the loss is multiplied before its gradient is taken; 1 but for half precision."""
         return getattr(self.optimizer, "dynamic_scale", 1.0)
 
 
 class _TensorFlowUpdates(_Common):
+    """Updates on TensorFlow: as many as there are starts, in one compiled loop."""
+
     def __init__(self, *parts: Any) -> None:
         import tensorflow as tf
 
@@ -144,12 +149,13 @@ class _TensorFlowUpdates(_Common):
         _, results, state = tf.while_loop(
             lambda n, *_: n < n_updates, one, (0, results, state), parallel_iterations=1
         )
-        return results[0].stack(), results[1].stack(), state
+        return results[0].stack(), results[1].stack(), state  # (n_updates,), (n_updates,)
 
     def _update(self, token_ids: Any, starts: Any, state: list[Any]) -> Any:
         tf = self._tf
         inputs, targets = self.passages(token_ids, starts)
         with tf.GradientTape() as tape:
+            # (batch, time or 1, vocab_size)
             logits, left = self.network(inputs, state, training=True, last_only=self.last_only)
             loss = self.loss(logits, targets)
             scaled = self.optimizer.scale_loss(loss)
@@ -158,14 +164,17 @@ class _TensorFlowUpdates(_Common):
         return loss, norm, left
 
     def _move(self, gradients: list[Any]) -> Any:
-        """Move the weights; the norm of the gradients."""
-        gradients, norm = clipped(gradients, self.config.clip_norm, self.loss_scale)
+        """Move the weights against the gradients; return the norm that these had before clipping."""
+        gradients, norm = clip_by_global_norm(gradients, self.config.clip_norm, self.loss_scale)
         self.optimizer.apply(gradients, self.network.trainable_variables)
         return norm
 
 
 class _MirroredUpdates(_TensorFlowUpdates):
-    """The same, each batch divided over the devices of the strategy that the network was made under."""
+    """Updates on several devices of TensorFlow, among which each batch is divided.
+
+    The devices are those of the strategy that the network was made under (`devices.device_scope`).
+    """
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
@@ -191,13 +200,15 @@ class _MirroredUpdates(_TensorFlowUpdates):
         n = self.config.n_devices
         replica = self._tf.distribute.get_replica_context()
         gradients = [g / n for g in replica.all_reduce("SUM", gradients)]
-        gradients, norm = clipped(gradients, self.config.clip_norm, self.loss_scale)
-        # The optimiser adds up what the devices give it.
+        gradients, norm = clip_by_global_norm(gradients, self.config.clip_norm, self.loss_scale)
+        # The optimiser adds up the gradients that the devices give it.
         self.optimizer.apply([g / n for g in gradients], self.network.trainable_variables)
         return norm
 
 
 class _JaxUpdates(_Common):
+    """Updates on JAX: one compiled call each, with the weights held outside the network."""
+
     def __init__(self, *parts: Any) -> None:
         import jax
 
@@ -229,7 +240,7 @@ class _JaxUpdates(_Common):
         (loss, (untrained, left)), gradients = self._gradient(
             trained, untrained, inputs, targets, state
         )
-        gradients, norm = clipped(gradients, self.config.clip_norm, 1.0)
+        gradients, norm = clip_by_global_norm(gradients, self.config.clip_norm, 1.0)
         trained, of_optimizer = self.optimizer.stateless_apply(of_optimizer, gradients, trained)
         return [trained, untrained, of_optimizer], loss, norm, left
 
@@ -241,6 +252,8 @@ class _JaxUpdates(_Common):
 
 
 class _TorchUpdates(_Common):
+    """Updates on PyTorch, run eagerly."""
+
     def run(self, starts: NDArray[np.int32], state: list[Any]) -> Outcome:
         losses, norms = [], []
         state = [ops.convert_to_tensor(s) for s in state]
@@ -261,7 +274,7 @@ class _TorchUpdates(_Common):
         self.optimizer.scale_loss(loss).backward()
         variables = self.network.trainable_variables
         with torch.no_grad():
-            gradients, norm = clipped(
+            gradients, norm = clip_by_global_norm(
                 [v.value.grad for v in variables], self.config.clip_norm, self.loss_scale
             )
             self.optimizer.apply(gradients, variables)

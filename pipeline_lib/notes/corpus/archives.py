@@ -25,19 +25,20 @@ _COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _SUFFIXES = (_ZIP, _TAR, *_COMPRESSED_TARS)
 
 MAX_FILE_BYTES = 64 << 20
-"""Larger files hold no piece of music: a symphony is below one megabyte."""
+"""Size of the largest file that is read; a symphony takes less than one megabyte."""
 
 _ENCRYPTED = 0x1
-"""The bit of a zip member's flags that says so."""
+"""Bit of a zip member's flags that says that it is encrypted."""
 
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
-"""Not bzip2, of which `zipfile` unpacks gigabytes at once if a member is made for it."""
+"""Compressions of zip members that are read; not bzip2, of which `zipfile` unpacks gigabytes at once if a
+member is made for it."""
 
 _READ_BYTES = 1 << 16
-"""Read from a file at once: more than most hold."""
+"""Number of bytes read from a file at once: more than most files hold."""
 
 _STEP_BYTES = 4096
-"""Unpacked at once from a zip file, or a few thousand times as much."""
+"""Number of bytes asked of a zip member at once; to give them, it may unpack a few thousand times as many."""
 
 ArchiveError = (
     OSError,
@@ -49,18 +50,26 @@ ArchiveError = (
     zlib.error,
     lzma.LZMAError,
 )
-"""What Python's readers raise on a bad archive."""
+"""Exceptions that Python's readers raise on a bad archive."""
 
 
 def archive_suffix(path: str) -> str:
-    """Such as ".tar.gz"; empty for what is no archive."""
+    """Suffix of an archive in lower case; empty for a path of anything else.
+
+    Examples
+    --------
+    >>> archive_suffix("folk/Tunes.TAR.GZ")
+    '.tar.gz'
+    >>> archive_suffix("folk/tune.mid")
+    ''
+    """
     name = path.lower()
     # Nearly all files are no archives, which one comparison tells.
     return next(s for s in _SUFFIXES if name.endswith(s)) if name.endswith(_SUFFIXES) else ""
 
 
 def is_sequential(path: str) -> bool:
-    """Whether members can only be read one after another."""
+    """Whether an archive's members can only be read one after another, as of a compressed tar file."""
     return archive_suffix(path) in _COMPRESSED_TARS
 
 
@@ -72,19 +81,32 @@ def read_members(
     Parameters
     ----------
     path : Path
+        The archive.
     is_wanted : callable
-        Told the name of each file; whether to read it.
+        Called with the name of each file; returns whether to read it.
 
     Yields
     ------
     name : str
+        Name of the file in the archive.
     content : bytes or RejectedFile
-        What is in it, or why that cannot be had.
+        Content of the file, or why it cannot be read.
 
     Raises
     ------
     RejectedFile
-        The archive itself cannot be read, from here on.
+        The archive itself cannot be read, or not from here on.
+
+    Examples
+    --------
+    >>> import tempfile, zipfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "tunes.zip"
+    ...     with zipfile.ZipFile(path, "w") as archive:
+    ...         archive.writestr("a.mid", b"MThd")
+    ...         archive.writestr("read-me.txt", b"Two tunes")
+    ...     list(read_members(path, lambda name: name.endswith(".mid")))
+    [('a.mid', b'MThd')]
     """
 
     def is_read(name: str) -> bool:
@@ -98,7 +120,7 @@ def read_members(
 
 
 def read_file(path: str) -> bytes:
-    """All of a file; at a quarter of the cost of `Path.read_bytes`, which counts for a hundred thousand files."""
+    """Read all of a file, at a quarter of the cost of `Path.read_bytes`, for folders of a hundred thousand."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         parts = list(iter(partial(os.read, descriptor, _READ_BYTES), b""))
@@ -108,13 +130,13 @@ def read_file(path: str) -> bytes:
 
 
 def unreadable(error: BaseException) -> RejectedFile:
-    """What the file system or an archive said, as the reason of a row."""
+    """Turn an error of the file system or of an archive into the rejection of a file."""
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return RejectedFile(RejectReason.UNREADABLE, said)
 
 
 def too_large(n_bytes: int) -> RejectedFile:
-    """The reason of a row for more than `MAX_FILE_BYTES`."""
+    """Rejection of a file of more than `MAX_FILE_BYTES`."""
     return RejectedFile(
         RejectReason.TOO_LARGE, f"{n_bytes} bytes; at most {MAX_FILE_BYTES} are read"
     )

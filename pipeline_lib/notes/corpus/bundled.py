@@ -33,7 +33,7 @@ from pipeline_lib.notes.piece import ParsedPiece
 from pipeline_lib.notes.score_files import load_scores, score_to_piece
 
 BUNDLED_CORPORA = {"ryans-mammoth": "ryansMammoth"}
-"""Names of the corpora that can be prepared, and what music21 calls them."""
+"""Corpora that can be prepared: our name of each, and music21's."""
 
 PREPARED_NAME = "prepared.json"
 DATA_FOLDER = Path(__file__).parents[3] / "data"
@@ -69,7 +69,7 @@ def prepare_bundled_corpus(
     Raises
     ------
     CorpusError
-        The name is unknown, or something else is in the way.
+        The name is unknown, or the target exists and is no prepared corpus.
     """
     if name not in BUNDLED_CORPORA:
         raise CorpusError(

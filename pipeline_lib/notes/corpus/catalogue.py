@@ -30,23 +30,24 @@ _SECONDS_PER_HOUR = 3600
 def piece_table(
     files: pa.Table, shard_pieces: pa.Table, selections: pa.Table, config: DuplicateConfig
 ) -> pa.Table:
-    """Say of every input file what became of it; nothing is divided into splits yet.
+    """Build the table of pieces, which says of every input file what became of it.
 
     Parameters
     ----------
     files : pyarrow.Table
-        With `SNAPSHOT_SCHEMA`, sorted by path.
+        All files of the corpus, with `SNAPSHOT_SCHEMA`, sorted by path.
     shard_pieces : pyarrow.Table
-        With `SHARD_PIECE_SCHEMA`; all pieces of every readable file. A content that two shards read is
-        there twice.
+        All pieces of every readable file, with `SHARD_PIECE_SCHEMA`; those of a content that two shards read
+        are there twice.
     selections : pyarrow.Table
-        With `SELECTION_SCHEMA`; a row for every piece that a shard accepted.
+        A row for every piece that a shard accepted, with `SELECTION_SCHEMA`.
     config : DuplicateConfig
+        What counts as the same music.
 
     Returns
     -------
     pyarrow.Table
-        With `PIECE_SCHEMA`.
+        A table with `PIECE_SCHEMA`, in which ``split`` is still null.
     """
     file_row, shard_row = _pieces_of_files(files, shard_pieces)
     shard_part = shard_pieces.take(shard_row)
@@ -74,7 +75,7 @@ def piece_table(
 
 
 def _pieces_of_files(files: pa.Table, shard_pieces: pa.Table) -> tuple[NDArray[np.int64], pa.Array]:
-    """For each row of the table to be, its row in `files` and in `shard_pieces` (null where none)."""
+    """Rows of `files`, and of `shard_pieces` (null where there is none), for each row of the table of pieces."""
     of_file = pd.DataFrame({"sha256": files["sha256"].to_pylist(), "file": np.arange(len(files))})
     of_piece = pd.DataFrame(
         {
@@ -120,19 +121,19 @@ def _duplicates(
 
 
 def check_rejects(pieces: pa.Table, max_rejected_fraction: float) -> None:
-    """Stop when too much of a corpus could not be used.
+    """Raise an error when too much of a corpus could not be used.
 
     Parameters
     ----------
     pieces : pyarrow.Table
-        With `PIECE_SCHEMA`.
+        All pieces of the corpus, with `PIECE_SCHEMA`.
     max_rejected_fraction : float
-        The largest bearable share of rejected pieces, 0–1.
+        The largest share of rejected pieces that is allowed, 0–1.
 
     Raises
     ------
     CorpusError
-        More were rejected, or all; the message names the commonest reasons and examples.
+        A larger share was rejected, or every piece; the message names the commonest reasons and examples.
     """
     rejected = pieces.filter(pc.equal(pieces["status"], Status.REJECTED.value))
     if len(rejected) == len(pieces):
@@ -149,7 +150,7 @@ def check_rejects(pieces: pa.Table, max_rejected_fraction: float) -> None:
 
 
 def _worst_reasons(rejected: pa.Table) -> str:
-    """Such as "3 × truncated (a.mid, b.mid, c.mid); 1 × no_notes (d.mid)"."""
+    """The commonest reasons with examples, such as "3 × truncated (a.mid, b.mid, c.mid); 1 × no_notes (d.mid)"."""
     reasons = rejected["reject_reason"]
     worst = Counter(reasons.to_pylist()).most_common(_REASONS_SHOWN)
     return "; ".join(
@@ -171,23 +172,25 @@ class CorpusCounts:
     Parameters
     ----------
     n_files : int
-        Files, members of archives included.
+        Number of files, members of archives included.
     n_pieces : int
-        Pieces that they hold, counting a rejected file as one: ``n_accepted + n_rejected + n_copies``.
+        Number of pieces in them, counting a rejected file as one: ``n_accepted + n_rejected + n_copies``.
     n_accepted, n_rejected, n_copies : int
-        Copies have the bytes of an accepted piece, and count once.
+        Number of pieces by what became of them; copies have the same bytes as an accepted piece.
     rejected_by_reason : dict of str to int
-        By `RejectReason`, the commonest first.
+        Number of rejected pieces by `RejectReason`, the commonest first.
     duplicates_by_kind : dict of str to int
-        Pieces that repeat an earlier one, by `DuplicateKind`; all but the exact ones are accepted.
+        Number of pieces that repeat an earlier one, by `DuplicateKind`; all but the exact ones are accepted.
     n_groups : int
-        Different pieces of music among the accepted ones.
-    n_repaired, n_unended, n_zero_length : int
-        Accepted pieces that were mended, and notes that were dropped from them.
+        Number of different pieces of music among the accepted ones.
+    n_repaired : int
+        Number of accepted pieces that were repaired.
+    n_unended, n_zero_length : int
+        Number of notes dropped from accepted pieces, because they never end or have no length.
     n_notes : int
-        Notes of the accepted pieces.
+        Number of notes of the accepted pieces.
     hours : float
-        How long those sound.
+        How long the accepted pieces sound, in hours.
     """
 
     n_files: int
@@ -206,7 +209,7 @@ class CorpusCounts:
 
 
 def count_corpus(pieces: pa.Table) -> CorpusCounts:
-    """The numbers of a table with `PIECE_SCHEMA`."""
+    """Count the pieces, notes and hours of a table with `PIECE_SCHEMA`."""
     status = Counter(pieces["status"].to_pylist())
     kinds = Counter(pieces["duplicate_kind"].drop_null().to_pylist())
     reasons = Counter(pieces["reject_reason"].drop_null().to_pylist())

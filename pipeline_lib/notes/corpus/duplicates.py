@@ -43,9 +43,9 @@ from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.notes.table import DuplicateKind
 
 PHRASE_EVENTS = 5
-"""Events per phrase; each needs its own note and two more, so a phrase spans seven notes."""
+"""Number of events in a phrase; each needs its own note and two more, so a phrase spans seven notes."""
 SKETCH_SIZE = 128
-"""Numbers of 32 bits in a sketch."""
+"""Number of 32-bit hashes in a sketch."""
 
 _STEPS_PER_QUARTER = 8
 _MAX_PITCH = 127
@@ -72,7 +72,7 @@ def notes_digest(notes: PieceNotes, *, transposable: bool) -> str:
     Parameters
     ----------
     notes : PieceNotes
-        At least one.
+        Notes of the piece, at least one.
     transposable : bool
         Whether the same notes in another key get the same digest.
 
@@ -80,6 +80,32 @@ def notes_digest(notes: PieceNotes, *, transposable: bool) -> str:
     -------
     str
         SHA-256 in hexadecimal. The order of notes and how they are divided into tracks do not count.
+
+    Examples
+    --------
+    A tune, and the same a tone higher in another resolution:
+
+    >>> import numpy as np
+    >>> from dataclasses import replace
+    >>> tune = PieceNotes(
+    ...     track=np.zeros(9, dtype=int),
+    ...     is_drum=np.zeros(9, dtype=bool),
+    ...     pitch=np.array([60, 62, 64, 65, 67, 65, 64, 62, 60]),
+    ...     onset_tick=np.arange(9) * 480,
+    ...     duration_tick=np.full(9, 480),
+    ...     ticks_per_quarter=480,
+    ... )
+    >>> other = replace(
+    ...     tune,
+    ...     pitch=tune.pitch + 2,
+    ...     onset_tick=np.arange(9) * 96,
+    ...     duration_tick=np.full(9, 96),
+    ...     ticks_per_quarter=96,
+    ... )
+    >>> notes_digest(tune, transposable=True) == notes_digest(other, transposable=True)
+    True
+    >>> notes_digest(tune, transposable=False) == notes_digest(other, transposable=False)
+    False
     """
     onset_tick = _ticks_from_first_onset(notes)
     duration_tick = notes.duration_tick.astype(np.int64)
@@ -95,17 +121,39 @@ def notes_digest(notes: PieceNotes, *, transposable: bool) -> str:
 
 
 def minhash(notes: PieceNotes) -> bytes:
-    """Sketch of a piece's phrases.
+    """Sketch a piece's phrases, to be compared by `similarity`.
 
     Parameters
     ----------
     notes : PieceNotes
-        At least one.
+        Notes of the piece, at least one.
 
     Returns
     -------
     bytes
         `SKETCH_SIZE` little-endian numbers of 32 bits. A piece that is shorter than a phrase is one phrase.
+
+    Examples
+    --------
+    A tune of three phrases, the same a tone higher, and one whose last two notes differ, so that only the first
+    phrase is the tune's:
+
+    >>> import numpy as np
+    >>> from dataclasses import replace
+    >>> tune = PieceNotes(
+    ...     track=np.zeros(9, dtype=int),
+    ...     is_drum=np.zeros(9, dtype=bool),
+    ...     pitch=np.array([60, 62, 64, 65, 67, 65, 64, 62, 60]),
+    ...     onset_tick=np.arange(9) * 480,
+    ...     duration_tick=np.full(9, 480),
+    ...     ticks_per_quarter=480,
+    ... )
+    >>> higher = replace(tune, pitch=tune.pitch + 2)
+    >>> similarity(minhash(tune), minhash(higher))
+    1.0
+    >>> ending = replace(tune, pitch=np.array([60, 62, 64, 65, 67, 65, 64, 72, 48]))
+    >>> 0 < similarity(minhash(tune), minhash(ending)) < 1
+    True
     """
     hashes = _mixed(np.unique(_phrases(notes)))
     smallest = np.full(SKETCH_SIZE, 2**64 - 1, np.uint64)
@@ -117,7 +165,7 @@ def minhash(notes: PieceNotes) -> bytes:
 
 
 def similarity(a: bytes, b: bytes) -> float:
-    """Estimated Jaccard similarity of two pieces' phrases, from their sketches."""
+    """Estimate the Jaccard similarity of two pieces' phrases, 0–1, from their sketches by `minhash`."""
     return float(np.mean(np.frombuffer(a, "<u4") == np.frombuffer(b, "<u4")))
 
 
@@ -134,12 +182,12 @@ def find_near_duplicates(sketches: Sequence[bytes], min_similarity: float) -> In
     sketches : sequence of bytes
         From `minhash`.
     min_similarity : float
-        0–1, at least this similar.
+        Least similarity of a pair, 0–1.
 
     Returns
     -------
     int64 array, shape (n_links, 2)
-        Indexes of similar pairs: not all of them, but enough to connect all that are connected.
+        Indices of similar pairs: not all of them, but enough to connect all that are connected.
     """
     first = _first_of_equals(sketches)
     rows = np.arange(len(first))
@@ -174,18 +222,33 @@ def group_duplicates(
     Parameters
     ----------
     piece_ids, notes_sha256, melody_sha256 : sequences of str
-        One per piece; the digests are `notes_digest` without and with transposition.
+        Each piece's name, and its `notes_digest` that is not, and that is, the same in every key.
     sketches : sequence of bytes
-        From `minhash`.
+        Each piece's sketch by `minhash`.
     min_similarity : float
-        Near-duplicates are at least this similar; 1 looks for none.
+        Least similarity of near-duplicates, 0–1; 1 looks for none.
 
     Returns
     -------
     groups : int32 array, shape (n_pieces,)
-        Counts from 0 in the order of the groups' smallest `melody_sha256`, whatever the order of the pieces.
+        Number of each piece's group: from 0 in the order of the groups' smallest `melody_sha256`, whatever the
+        order of the pieces.
     kinds : list of DuplicateKind or None
         The strictest sense in which each piece repeats one before it; None for the first of each group.
+
+    Examples
+    --------
+    The third piece has the notes of the first in another key:
+
+    >>> groups, kinds = group_duplicates(
+    ...     piece_ids=["a", "b", "c"],
+    ...     notes_sha256=["n1", "n2", "n3"],
+    ...     melody_sha256=["m1", "m2", "m1"],
+    ...     sketches=[b""] * 3,
+    ...     min_similarity=1,
+    ... )
+    >>> groups.tolist(), [kind and kind.value for kind in kinds]
+    ([0, 1, 0], [None, None, 'transposed'])
     """
     firsts = [_first_of_equals(column) for column in (piece_ids, notes_sha256, melody_sha256)]
     rows = np.arange(len(piece_ids))
@@ -239,14 +302,14 @@ def _melodies(notes: PieceNotes) -> tuple[IntArray, IntArray, IntArray]:
 
 
 def _ratio_class(ioi_tick: IntArray, next_ioi_tick: IntArray) -> IntArray:
-    """How a time compares with the next: 0 (the next is much shorter) to 4 (much longer)."""
+    """Ratio class of each inter-onset interval and the next: 0 (the next is much shorter) to 4 (much longer)."""
     longer = 5 * next_ioi_tick >= np.multiply.outer((7, 14), ioi_tick)
     shorter = 5 * ioi_tick >= np.multiply.outer((7, 14), next_ioi_tick)
     return 2 + longer.sum(axis=0) - shorter.sum(axis=0)
 
 
 def _mixed(numbers: IntArray) -> NDArray[np.uint64]:
-    """Numbers made to look random (the finaliser of SplitMix64): phrases differ in few of their bits."""
+    """Mix the bits of numbers (by the finaliser of SplitMix64), since phrases differ in few of them."""
     mixed = numbers.astype(np.uint64)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
@@ -254,7 +317,7 @@ def _mixed(numbers: IntArray) -> NDArray[np.uint64]:
 
 
 def _bands(min_similarity: float) -> tuple[int, int]:
-    """Number and width of the bands: the widest, for they are the most selective, that find enough."""
+    """Number and width of the bands: the widest, and so the most selective, that find `_MIN_RECALL` of the pairs."""
     for width in range(SKETCH_SIZE, 1, -1):
         n_bands = SKETCH_SIZE // width
         if 1 - (1 - min_similarity**width) ** n_bands >= _MIN_RECALL:

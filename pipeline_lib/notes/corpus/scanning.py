@@ -1,4 +1,4 @@
-"""From a folder to a `CorpusSnapshot`: every music file in it, hashed, or with the reason why not.
+"""Scans of a folder: a `CorpusSnapshot` of every music file in it, hashed or with the reason why not.
 
 What was hashed once is not read again: an index remembers each file's size, times and inode beside its
 checksum, as version control systems do. An entry counts only if all of them are as they were. A file that
@@ -46,7 +46,7 @@ Stamp = tuple[int, int, int, int]
 """Size, modification time, change time (both in nanoseconds) and inode of a file."""
 
 _RACY_NS = 2_000_000_000
-"""The coarsest clock of a file system in use (FAT): two seconds."""
+"""Tick of the coarsest clock of a file system in use (FAT): two seconds."""
 
 _INDEX_SCHEMA = pa.schema(
     [
@@ -65,8 +65,9 @@ _INDEX_SCHEMA = pa.schema(
     ],
     metadata={"schema": "scan_index/1"},
 )
-"""One row per file or member; ``source`` is the path of what was read for it. Another schema is no index:
-give it a new number when what is found in a file changes."""
+"""One row per file or member; ``source`` is the path of what was read for it.
+
+An index with another schema is made anew: give this one a new number when a scan finds other things in a file."""
 
 
 def scan_corpus(
@@ -83,7 +84,7 @@ def scan_corpus(
     root : Path
         The corpus folder.
     index : Path, optional
-        A file that remembers the last scan; made anew where it is missing or unreadable.
+        A file that holds the last scan; made anew where it is missing or unreadable.
     keep_index : bool
         Whether to bring the index up to date; otherwise it is only read.
     progress : callable, optional
@@ -93,6 +94,18 @@ def scan_corpus(
     ------
     CorpusError
         The folder is missing, is no folder, or holds no file with one of `SOURCE_SUFFIXES` and no archive.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "tune.mid").write_bytes(b"MThd")
+    ...     _ = (Path(folder) / "notes.txt").write_text("two tunes")
+    ...     snapshot = scan_corpus(Path(folder))
+    >>> [(file.path, file.n_bytes) for file in snapshot.files]
+    [('tune.mid', 4)]
+    >>> snapshot.ignored
+    {'.txt': 1}
     """
     started_ns = time.time_ns()
     found = find_sources(root)
@@ -118,19 +131,19 @@ def scan_corpus(
 
 
 class FoundSources:
-    """What lies in a corpus folder, before anything is opened."""
+    """The files of a corpus folder, before any is opened."""
 
     def __init__(self) -> None:
         self.sources: list[tuple[str, Stamp]] = []
-        """Relative path of every music file and archive."""
+        """Relative path and stamp of every music file and archive."""
         self.rejected: list[SourceFile] = []
-        """What is there, but cannot be looked at."""
+        """Files and folders that are there, but cannot be read."""
         self.ignored: Counter[str] = Counter()
-        """Other files by suffix."""
+        """Number of other files by suffix."""
 
 
 def find_sources(root: Path) -> FoundSources:
-    """The music files and archives in a folder and the folders in it; none is opened.
+    """List the music files and archives in a folder and the folders in it, without opening any.
 
     Raises
     ------
@@ -158,7 +171,7 @@ def find_sources(root: Path) -> FoundSources:
 
 
 def _walk(root: Path, found: FoundSources) -> None:
-    """Look into all folders, a folder's own folders before the next one; however deep they are."""
+    """Look into all folders, however deep, a folder's own folders before the next one."""
     visited: set[tuple[int, int]] = set()
     folders = [""]
     while folders:
@@ -181,7 +194,7 @@ def _walk(root: Path, found: FoundSources) -> None:
 
 
 def _list(folder: Path, visited: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
-    """What is in a folder but for what is hidden, sorted by name; nothing the second time."""
+    """Entries of a folder that are not hidden, sorted by name; none where the folder was visited before."""
     status = os.stat(folder)
     place = (status.st_dev, status.st_ino)
     if place in visited:
@@ -216,7 +229,7 @@ def _look_at(entry: os.DirEntry[str], path: str, found: FoundSources) -> None:
 
 
 def _read_source(root: Path, path: str, stamp: Stamp) -> list[SourceFile]:
-    """One file, or the members of an archive."""
+    """Hash one file, or the members of an archive."""
     suffix = file_suffix(path)
     if suffix not in SOURCE_SUFFIXES:
         return _read_archive(root, path, stamp)
@@ -259,7 +272,7 @@ def _rejected(
 
 
 def _read_index(path: Path) -> dict[str, tuple[Stamp, list[SourceFile]]]:
-    """What the last scan saw, by path on disk; nothing where there is no readable index."""
+    """Stamps and files of the last scan by path on disk; empty where there is no readable index."""
     try:
         table = pq.read_table(path)
     except (OSError, ValueError, pa.ArrowException):
@@ -313,5 +326,5 @@ def _write_index(
 
 
 def _is_settled(files: list[SourceFile]) -> bool:
-    """Whether the outcome depends on the file alone: a failing disk or network may recover."""
+    """Whether what was found depends on the file alone: a failing disk or network may recover."""
     return all(f.reject_reason != RejectReason.UNREADABLE or f.archive is not None for f in files)

@@ -30,11 +30,11 @@ from pipeline_lib.notes.table import (
 from pipeline_lib.notes.tempos import DEFAULT_TEMPO_QPM
 
 _MAX_DETAIL = 300
-"""Characters kept of a parser's message."""
+"""Number of characters kept of a parser's message."""
 
 
 class ShardTables(NamedTuple):
-    """Tables with `NOTE_SCHEMA`, `SHARD_PIECE_SCHEMA`, `TRACK_SCHEMA` and `CHANGE_SCHEMA`."""
+    """The tables of a shard, with `NOTE_SCHEMA`, `SHARD_PIECE_SCHEMA`, `TRACK_SCHEMA` and `CHANGE_SCHEMA`."""
 
     notes: pa.Table
     pieces: pa.Table
@@ -43,7 +43,7 @@ class ShardTables(NamedTuple):
 
 
 class PieceRow(NamedTuple):
-    """A row of the piece table to be."""
+    """One piece of a file, of which a row of the piece table is made."""
 
     piece_id: str
     sha256: str
@@ -52,7 +52,7 @@ class PieceRow(NamedTuple):
 
 
 def shard_tables(rows: Sequence[PieceRow]) -> ShardTables:
-    """The tables of some pieces, at most `pipeline_lib.notes.batches.MAX_PIECES`."""
+    """Make the tables of some pieces, at most `pipeline_lib.notes.batches.MAX_PIECES`."""
     contents = [row.content for row in rows]
     read = batch_of([piece for piece in contents if not isinstance(piece, RejectedFile)])
     rejected = read.rejected(check_usable)
@@ -90,7 +90,7 @@ def _piece_table(
 
 
 def _rejected_cells(rejected: RejectedFile) -> tuple[Any, ...]:
-    """Cells of `SHARD_PIECE_SCHEMA` from ``status`` on."""
+    """Cells of `SHARD_PIECE_SCHEMA` from ``status`` on, of a rejected piece."""
     # Messages quote what is in the files, so they may hold what is no text.
     detail = rejected.detail[:_MAX_DETAIL].encode("utf-8", "replace").decode()
     return (
@@ -102,7 +102,7 @@ def _rejected_cells(rejected: RejectedFile) -> tuple[Any, ...]:
 
 
 def _accepted_cells(batch: Batch) -> Iterator[tuple[Any, ...]]:
-    """Cells of `SHARD_PIECE_SCHEMA` from ``status`` on, of each piece."""
+    """Cells of `SHARD_PIECE_SCHEMA` from ``status`` on, of each accepted piece."""
     pieces, changes = batch.pieces, batch.changes
     tempo_qpm, metre, key = (changes.first(kind, len(pieces)) for kind in Kind)
     ticks_per_quarter = np.array([piece.ticks_per_quarter for piece in pieces], np.int64)
@@ -170,11 +170,11 @@ def _change_table(batch: Batch, ids: pa.Array) -> pa.Table:
 def _names(
     value: NDArray[np.float64], is_named: NDArray[np.bool_], names: list[str]
 ) -> pa.DictionaryArray:
-    """Names where there are some, among nulls."""
+    """Column of names, null where `is_named` is False."""
     indices = pa.array(value.astype(np.int32), mask=~is_named)
     return pa.DictionaryArray.from_arrays(indices, pa.array(names, pa.string()))
 
 
 def _named(piece: IntArray, ids: pa.Array) -> pa.DictionaryArray:
-    """The ids of pieces by their numbers."""
+    """Column of the ids of pieces, looked up by their numbers."""
     return pa.DictionaryArray.from_arrays(pa.array(piece.astype(np.int32)), ids)

@@ -1,4 +1,4 @@
-"""From the files of one bucket to a shard: four Parquet files, written while the files are read.
+"""Shards: from the files of one bucket to four Parquet files, written while the files are read.
 
 Reading happens in another process (`pipeline_lib.workers`), for a parser may crash, hang or eat all
 memory. That costs the one file, which becomes a rejected row; the others are then read again. A file that took
@@ -35,7 +35,7 @@ OpenShard = Callable[[], AbstractContextManager[Callable[[ShardTables], None]]]
 """Begins to write a shard; what the context gives adds the tables of further pieces."""
 
 Lost = Mapping[str, RejectedFile]
-"""Files by checksum that a process was lost to."""
+"""Rejections of the files that a process was lost to, by checksum."""
 
 
 def write_shard(open_shard: OpenShard, bucket: Bucket, config: ParseConfig) -> int:
@@ -44,14 +44,17 @@ def write_shard(open_shard: OpenShard, bucket: Bucket, config: ParseConfig) -> i
     Parameters
     ----------
     open_shard : callable
-        Called in another process, and again when that is lost; such as `stores.notes.open_shard`.
+        Begins the shard. It is called in another process, and again when that is lost; such as
+        `stores.notes.open_shard`.
     bucket : Bucket
+        The files to read.
     config : ParseConfig
+        How to read them, and how much time and memory that may take.
 
     Returns
     -------
     int
-        How many pieces were rejected.
+        Number of rejected pieces.
 
     Raises
     ------
@@ -95,7 +98,7 @@ def _parse_and_write(
     config: ParseConfig,
     lost: Lost,
 ) -> int:
-    """Runs in the isolated process."""
+    """Parse files and write their tables, in the isolated process; returns the number of rejected pieces."""
     n_rejected = 0
     if any(file.suffix in SCORE_SUFFIXES for file in files):
         load_parser()
@@ -109,7 +112,7 @@ def _parse_and_write(
 
 
 class _Watch:
-    """Marks files, and the one in progress again for each of its tunes, whose time counts anew."""
+    """Marker of the file in progress; marks it again for each of its tunes, whose time counts anew."""
 
     def __init__(self, mark: Mark) -> None:
         self._mark = mark
@@ -126,7 +129,7 @@ class _Watch:
 def _read(
     mark: Mark, root: Path, files: list[SourceFile], lost: Lost
 ) -> Iterator[tuple[SourceFile, bytes | RejectedFile]]:
-    """The files' contents; each is marked before it is read, and in progress until the next one is."""
+    """Read the files' contents; each is marked before it is read, and in progress until the next one is."""
     for file in files:
         if str(file.sha256) in lost:
             yield file, lost[str(file.sha256)]
@@ -150,7 +153,7 @@ def _read(
 def _contents(
     mark: Mark, root: Path, archive: str | None, unread: Mapping[str, int]
 ) -> Iterator[tuple[str, bytes]]:
-    """Paths and contents of plain files, or of an archive's members."""
+    """Read plain files, or an archive's members: their paths and contents."""
     if archive is None:
         for path, position in list(unread.items()):
             mark(position)

@@ -47,7 +47,7 @@ SNAPSHOT_SCHEMA = pa.schema(
 """One row per file of a corpus, sorted by path; without a checksum where the file could not be read."""
 
 _BUCKET_BYTES = 4
-"""Bytes of the SHA-256 of a file's path that choose its bucket."""
+"""Number of bytes of the SHA-256 of a file's path that choose its bucket."""
 
 _ARCHIVE_SHELVES = 8
 
@@ -60,15 +60,15 @@ class SourceFile(NamedTuple):
     path : str
         Relative to the corpus folder, with forward slashes.
     sha256 : str or None
-        Of its content; None where it could not be read.
+        SHA-256 of its content in hexadecimal; None where it could not be read.
     suffix : str
-        In lower case, such as ".mid".
+        Suffix of its name in lower case, such as ".mid".
     n_bytes : int
-        Its size, unpacked.
+        Size of its content, unpacked.
     archive : str or None
-        Path of the archive that it is a member of.
+        Path of the archive that it is a member of; None for a plain file.
     reject_reason, reject_detail : str or None
-        Why it could not be read.
+        Why it could not be read; None where it was.
     """
 
     path: str
@@ -81,12 +81,12 @@ class SourceFile(NamedTuple):
 
     @property
     def piece_id(self) -> str:
-        """The name of the piece in it; the same for every copy of the file."""
+        """Name of the piece in the file; the same for every copy of the file."""
         assert self.sha256 is not None, "only files that were read hold pieces"
         return self.sha256[:PIECE_ID_LENGTH]
 
     def tune_id(self, tune: int) -> str:
-        """The name of one piece of several in it, which are numbered from 1."""
+        """Name of one piece of several in the file, which are numbered from 1."""
         return hashlib.sha256(f"{self.sha256}/{tune}".encode()).hexdigest()[:PIECE_ID_LENGTH]
 
     @property
@@ -96,10 +96,10 @@ class SourceFile(NamedTuple):
 
     @property
     def shelf(self) -> str:
-        """What decides its bucket: its path.
+        """Text of which a hash decides the file's bucket: its path.
 
-        Opening an archive costs its whole list of members, so those are on a few shelves only; on one where
-        the archive has to be read from its beginning each time.
+        Opening an archive costs its whole list of members, so its members are on a few shelves only; they are on
+        one where the archive has to be read from its beginning each time.
         """
         if self.archive is None:
             return self.path
@@ -115,7 +115,7 @@ class Bucket:
     Parameters
     ----------
     index : int
-        Which bucket.
+        Number of the bucket.
     root : str
         The corpus folder.
     files : tuple of SourceFile
@@ -127,25 +127,25 @@ class Bucket:
     files: tuple[SourceFile, ...]
 
     def cache_value(self) -> dict[str, Any]:
-        """All that decides the bucket's notes: contents and kinds of its files, not where they are."""
+        """All that decides the bucket's notes, as JSON values: contents and suffixes of its files, not their paths."""
         contents = sorted({(str(f.sha256), f.suffix) for f in self.files})
         return {"index": self.index, "contents": [list(pair) for pair in contents]}
 
 
 @dataclass(frozen=True)
 class CorpusSnapshot:
-    """What a corpus folder held when it was scanned.
+    """Files that a corpus folder held when it was scanned.
 
     Parameters
     ----------
     root : str
         The corpus folder, absolute.
     name : str
-        Its last part, such as "ryans-mammoth".
+        Name of the folder, such as "ryans-mammoth".
     files : tuple of SourceFile
-        Sorted by path.
+        Files of the corpus, sorted by path.
     ignored : mapping of str to int
-        How many files of other suffixes there were, which are no part of the corpus.
+        Number of files of each other suffix, which are no part of the corpus.
     """
 
     root: str
@@ -154,7 +154,7 @@ class CorpusSnapshot:
     ignored: Mapping[str, int] = field(default_factory=dict)
 
     def cache_value(self) -> list[list[str]]:
-        """Paths and contents, as JSON; not the folder, so that a moved corpus is the same corpus."""
+        """Paths and contents as JSON values; not the folder, so that a moved corpus is the same corpus."""
         return [
             [f.shown_path, f.sha256 or f"{f.reject_reason}: {f.reject_detail}"] for f in self.files
         ]
@@ -165,7 +165,7 @@ class CorpusSnapshot:
         return hashlib.sha256(json.dumps(self.cache_value()).encode()).hexdigest()
 
     def buckets(self, n_shards: int) -> tuple[Bucket, ...]:
-        """The readable files dealt into at most `n_shards` buckets; empty buckets are left out."""
+        """Deal the readable files into at most `n_shards` buckets; empty buckets are left out."""
         dealt: dict[int, list[SourceFile]] = {}
         for file in self.files:
             if file.sha256 is not None:
@@ -184,7 +184,13 @@ def shown(path: str) -> str:
 
 
 def file_suffix(path: str) -> str:
-    """A path's suffix in lower case; of an archive all of it, such as ".tar.gz"."""
+    """Suffix of a path in lower case; of an archive the whole of it.
+
+    Examples
+    --------
+    >>> file_suffix("folk/Tune.MID"), file_suffix("folk/tunes.tar.gz")
+    ('.mid', '.tar.gz')
+    """
     stem, dot, end = path.rpartition(".")
     if dot + end.lower() in SOURCE_SUFFIXES and stem and not stem.endswith("/"):
         return dot + end.lower()  # as of nearly all files
@@ -192,7 +198,7 @@ def file_suffix(path: str) -> str:
 
 
 def snapshot_table(snapshot: CorpusSnapshot) -> pa.Table:
-    """The snapshot's files as a table with `SNAPSHOT_SCHEMA`."""
+    """Make a table of a snapshot's files, with `SNAPSHOT_SCHEMA`."""
     columns = {
         field.name: [getattr(f, field.name) for f in snapshot.files] for field in SNAPSHOT_SCHEMA
     }

@@ -1,4 +1,4 @@
-"""Train, valid and test: who is in which, decided once, before anything is counted or trained.
+"""Train, valid and test: which piece is in which, decided once, before anything is counted or trained.
 
 Pieces that are the same music (`pipeline_lib.notes.corpus.duplicates`) are never separated. The order in which
 groups are dealt out is a hash of the seed and their notes, not a shuffle of their positions: it depends
@@ -38,17 +38,25 @@ def assign_splits(
     valid_fraction, test_fraction : float
         Shares of the pieces, each below 0.5.
     seed : int
-        Other seeds give other divisions.
+        Seed of the order in which groups are dealt out; other seeds give other divisions.
 
     Returns
     -------
     list of Split
-        One per piece.
+        The split of each piece.
 
     Raises
     ------
     CorpusError
         There are fewer than three distinct pieces.
+
+    Examples
+    --------
+    The third and fourth piece are the same music:
+
+    >>> groups = ["a", "b", "c", "c"]
+    >>> [split.value for split in assign_splits(groups, 0.25, 0.25, seed=0)]
+    ['test', 'valid', 'train', 'train']
     """
     sizes = Counter(groups)
     if len(sizes) < _MIN_DISTINCT:
@@ -81,13 +89,14 @@ def with_splits(pieces: pa.Table, config: SplitConfig) -> pa.Table:
     Parameters
     ----------
     pieces : pyarrow.Table
-        With `PIECE_SCHEMA`.
+        All pieces of a corpus, with `PIECE_SCHEMA`.
     config : SplitConfig
+        Sizes of the splits, and their seed.
 
     Returns
     -------
     pyarrow.Table
-        The same with ``split`` set for all accepted pieces. Copies and rejects have none.
+        The same table with ``split`` set for all accepted pieces; it stays null for copies and rejects.
 
     Raises
     ------

@@ -23,20 +23,20 @@ HEADER_MARK, TRACK_MARK = b"MThd", b"MTrk"
 END_OF_TRACK = b"\xff\x2f\x00"
 CHUNK_HEADER_BYTES = 8
 HEADER_BYTES = 14
-"""Of the header chunk, as nearly all files have it."""
+"""Length of the header chunk in nearly all files, its mark and length field included."""
 
 _RIFF_HEADER_BYTES = 12
 _MAX_NUMBER_BYTES = 4
 _MAX_TYPE = 2
 _SMPTE_FRAMES = (24, 25, 29, 30)
-"""Frame rates there are; 29 stands for 30 drop-frame, at which 30 frames last 1.001 seconds."""
+"""Frame rates of SMPTE time; 29 stands for 30 drop-frame, at which 30 frames last 1.001 seconds."""
 _DROP_FRAME = 29
 
 _IS_HIGH = bytes(byte >= 0x80 for byte in range(256))
 _FEW_LONG_DELTAS = 7
-"""So many deltas of 2**28 ticks, the longest there are, fit into `MAX_TICK`."""
+"""Number of deltas of 2**28 ticks, the longest there are, that fit into `MAX_TICK`."""
 _LONG_DELTA_BITS = 21
-"""A delta of three bytes is below 2**21 ticks, one of four bytes is not."""
+"""Bits of a delta of three bytes: it is below 2**21 ticks, and one of four bytes is not."""
 _TEMPO_HEAD = (0xFF, 0x51, 0x03)
 
 _META, _SYSEX, _SYSEX_CONTINUED = 0xFF, 0xF0, 0xF7
@@ -53,7 +53,7 @@ _DATA_BYTES = {
     0xF6: 0,
     **dict.fromkeys(range(0xF8, 0xFF), 0),
 }
-"""Data bytes after each status byte; of meta and system exclusive events the length is in the file."""
+"""Number of data bytes after each status byte; meta and system exclusive events state theirs in the file."""
 
 
 class MidiFile(NamedTuple):
@@ -66,11 +66,11 @@ class MidiFile(NamedTuple):
     ticks_per_quarter : int
         Ticks in a quarter note, in the ticks that `tick_factor` makes.
     tick_factor : int
-        What the file's ticks have to be multiplied with: 1, or 2 under SMPTE time.
+        Factor that the file's ticks have to be multiplied by: 1, or 2 under some SMPTE times.
     smpte_qpm : float or None
-        The tempo, where time is SMPTE time and tempo events do not apply.
+        Tempo under SMPTE time, where tempo events do not apply, in quarter notes per minute; None otherwise.
     tracks : tuple of bytes
-        Events of each declared track that is there.
+        Bytes of the events of each declared track that is there.
     """
 
     midi_type: int
@@ -81,17 +81,19 @@ class MidiFile(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Where one event is in its track: its delta time, and the bytes after that from `start` to `end`."""
+    """One event of a track: its delta time and status, and where its bytes lie."""
 
     delta_tick: int
     status: int
+    """Status byte of the event, whether it is written or running."""
     data: int
-    """Where the bytes after the status byte begin; with running status there is none."""
+    """Index of the first byte after the status byte; under running status, after the delta time."""
     end: int
+    """Index of the first byte after the event."""
 
 
 class BrokenTrack(Exception):  # noqa: N818 - a place, not yet an error
-    """Events that cannot be read on from byte `at` of their track."""
+    """A track whose events cannot be read from byte `at` on."""
 
     def __init__(self, at: int) -> None:
         super().__init__(f"no event can be read at byte {at} of its track")
@@ -99,7 +101,7 @@ class BrokenTrack(Exception):  # noqa: N818 - a place, not yet an error
 
 
 def take_apart(data: bytes) -> MidiFile:
-    """Find header and tracks of a Standard MIDI File, also of one that is wrapped in RIFF (``.rmi``).
+    """Find the header and tracks of a Standard MIDI File, also of one that is wrapped in RIFF (``.rmi``).
 
     What follows the last declared track is no part of the file; chunks of unknown kinds are skipped, as
     are bytes of a header beyond the sixth: the standard asks for both. Where a file declares more tracks
@@ -108,7 +110,7 @@ def take_apart(data: bytes) -> MidiFile:
     Raises
     ------
     RejectedFile
-        It cannot be used.
+        The file cannot be read; says why.
     """
     if not data:
         raise RejectedFile(RejectReason.EMPTY_FILE, "0 bytes")
@@ -134,19 +136,19 @@ def take_apart(data: bytes) -> MidiFile:
 
 
 def put_together(tracks: Sequence[bytes], ticks_per_quarter: int) -> bytes:
-    """A MIDI file of type 1."""
+    """Join tracks, each the bytes of its events, into a MIDI file of type 1."""
     header = b"\0\1" + len(tracks).to_bytes(2) + ticks_per_quarter.to_bytes(2)
     chunks = [midi_chunk(HEADER_MARK, header), *(midi_chunk(TRACK_MARK, track) for track in tracks)]
     return b"".join(chunks)
 
 
 def midi_chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk of a file, such as a track: its kind, its length, its content."""
+    """Bytes of a chunk of a MIDI file, such as a track: its kind, its length, its content."""
     return kind + len(content).to_bytes(4) + content
 
 
 def read_events(track: bytes) -> Iterator[Event]:
-    """The events of a track, up to its end-of-track event or its last byte.
+    """Iterate over the events of a track, up to its end-of-track event or its last byte.
 
     Raises
     ------
@@ -179,7 +181,7 @@ def read_events(track: bytes) -> Iterator[Event]:
 
 
 def count_note_ons(track: bytes) -> int:
-    """Note-ons in a track; those of velocity 0 are note-offs."""
+    """Count the note-ons in a track; those of velocity 0 are note-offs."""
     return sum(
         event.status & 0xF0 == 0x90 and track[event.data + 1] > 0 for event in read_events(track)
     )
@@ -188,7 +190,7 @@ def count_note_ons(track: bytes) -> int:
 def _unwrapped(data: bytes) -> bytes:
     """The MIDI file in the ``data`` chunk of a RIFF file; anything else as it is.
 
-    Its length is not believed, for programs leave it 0; the MIDI file tells where it ends itself.
+    The chunk's length is not believed, for programs leave it 0; the MIDI file itself tells where it ends.
     """
     if data[:4] != b"RIFF" or data[8:12] != b"RMID":
         return data
@@ -237,7 +239,7 @@ def _tracks(data: bytes, start: int, n_declared: int) -> Iterator[bytes]:
 
 
 def _may_be_too_long(events: bytes) -> bool:
-    """Whether there may be more long deltas than fit; two passes of machine code tell most files apart."""
+    """Whether there may be more long deltas than fit into `MAX_TICK`; quick, and False for most files."""
     return events.translate(_IS_HIGH).count(b"\1\1\1") > _FEW_LONG_DELTAS
 
 
@@ -260,9 +262,9 @@ def _check_length(track: bytes) -> None:
 
 
 def _ticks_of_long_deltas(track: bytes) -> int:
-    """More ticks than all deltas of four bytes have together, and all that looks like one.
+    """Upper bound on the ticks of all deltas of four bytes together, in which bytes that look like one count, too.
 
-    Tempo events often do: their last bytes, before a delta of two or three bytes. Those do not count.
+    Not so the last bytes of tempo events, which often do before a delta of two or three bytes.
     """
     byte = np.frombuffer(bytes(5) + track, np.uint8)
     is_high = byte >= 0x80
@@ -276,7 +278,7 @@ def _ticks_of_long_deltas(track: bytes) -> int:
 
 
 def _data_length(track: bytes, status: int, data: int) -> int:
-    """Bytes of an event after its status byte."""
+    """Number of bytes of an event after its status byte."""
     if status == _META:
         length, content = _variable_length(track, data + 1)
         return content + length - data
@@ -287,7 +289,7 @@ def _data_length(track: bytes, status: int, data: int) -> int:
 
 
 def _variable_length(track: bytes, at: int) -> tuple[int, int]:
-    """The number at a position, seven bits a byte, and the position after it."""
+    """The variable-length number at a position, seven bits a byte, and the position after it."""
     number = 0
     for _ in range(_MAX_NUMBER_BYTES):
         number = number << 7 | track[at] & 0x7F

@@ -59,7 +59,7 @@ from pipeline_lib.notes.table import RejectReason
 _MIN_WRITTEN_TICKS_PER_QUARTER = 480
 _USEC_PER_MINUTE = 60_000_000
 _INDEPENDENT_TRACKS = 2
-"""The type of MIDI file whose tracks are no one piece."""
+"""The type of MIDI file in which each track is a piece of its own."""
 _SUSTAIN_PEDAL = 64
 _NAME_BLANKS = " \t\r\n\0"
 
@@ -72,23 +72,34 @@ def read_midi(data: bytes, config: ParseConfig) -> tuple[ParsedPiece, ...]:
     data : bytes
         The whole file.
     config : ParseConfig
-        Whether to use the sustain pedal, and to mend what is broken.
+        Whether to use the sustain pedal, and to repair what is broken.
 
     Returns
     -------
     tuple of ParsedPiece
-        One; or, of a file of type 2, as many as there are tracks with notes, and at least one.
+        One piece; of a file of type 2 one for each track with notes, and at least one.
 
     Raises
     ------
     RejectedFile
-        It cannot be used.
+        The file cannot be read; says why.
+
+    Examples
+    --------
+    A file of one track with one note, C4, that lasts a quarter note of 96 ticks:
+
+    >>> from pipeline_lib.config import ParseConfig
+    >>> header = bytes.fromhex("4d546864 00000006 0000 0001 0060")
+    >>> track = bytes.fromhex("4d54726b 0000000c 00903c40 60803c00 00ff2f00")
+    >>> (piece,) = read_midi(header + track, ParseConfig())
+    >>> piece.pitch.tolist(), piece.duration_tick.tolist(), piece.ticks_per_quarter
+    ([60], [96], 96)
     """
     return sorted_pieces(read_unsorted(data, config))
 
 
 def read_unsorted(data: bytes, config: ParseConfig) -> list[UnsortedPiece]:
-    """As `read_midi`, for callers who make sense of many pieces at once."""
+    """Read a MIDI file as `read_midi` does, for callers who sort the notes of many pieces at once."""
     try:
         return _read_strictly(data, config, repair=None)
     except RejectedFile as rejected:
@@ -109,13 +120,36 @@ def write_midi(notes: GridNotes, path: Path, *, track_name: str, program: int = 
     Parameters
     ----------
     notes : GridNotes
-        The file's resolution is a multiple of theirs, so that no onset is rounded.
+        The notes to write; the file's resolution is a multiple of theirs, so that no onset is rounded.
     path : Path
-        Where to write.
+        The file to write.
     track_name : str
-        Shown by sequencers.
+        Name of the track, which sequencers show.
     program : int
         General MIDI program, 0–127; 0 is the piano.
+
+    Examples
+    --------
+    Two quarter notes, written and read again:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from pipeline_lib.config import ParseConfig
+    >>> notes = GridNotes(
+    ...     onset_step=np.array([0, 4]),
+    ...     duration_step=np.array([4, 4]),
+    ...     pitch=np.array([60, 67]),
+    ...     steps_per_quarter=4,
+    ...     tempo_qpm=60.0,
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "fifth.mid"
+    ...     write_midi(notes, path, track_name="Fifth")
+    ...     (piece,) = read_midi(path.read_bytes(), ParseConfig())
+    >>> piece.pitch.tolist(), piece.duration_quarter, piece.tempo_qpm
+    ([60, 67], 2.0, 60.0)
+    >>> piece.tracks[0].name
+    'Fifth'
     """
     ticks_per_step = -(-_MIN_WRITTEN_TICKS_PER_QUARTER // notes.steps_per_quarter)
     score = symusic.Score(ticks_per_step * notes.steps_per_quarter)
@@ -171,7 +205,7 @@ def _read_sequence(
 
 
 class _Parsed(NamedTuple):
-    """What symusic makes of some MIDI tracks; the notes of its parts stand one after another."""
+    """Result of parsing some MIDI tracks with symusic; the notes of its parts stand one after another."""
 
     score: Any
     parts: list[Any]
@@ -193,7 +227,7 @@ def _parse(tracks: Sequence[bytes], ticks_per_quarter: int) -> _Parsed:
 
 
 def _parse_with_late_ends(tracks: Sequence[bytes], ticks_per_quarter: int) -> _Parsed | None:
-    """The same, if every note ends by itself; None if that is not so or cannot be told."""
+    """Parse tracks in which every note has an end of its own; None if that is not so or cannot be told."""
     longer = [with_late_note_offs(track) for track in tracks]
     complete = [track for track in longer if track is not None]
     if len(complete) < len(tracks):
@@ -214,7 +248,7 @@ def _parse_with_symusic(tracks: Sequence[bytes], ticks_per_quarter: int) -> _Par
 
 
 def _sustained(parsed: _Parsed) -> bytes:
-    """The notes, as long as the pedal holds them; those without length stay so."""
+    """Notes as packed records, as long as the pedal holds them; those without length stay so."""
     extended = []
     for part in parsed.parts:
         notes = np.frombuffer(packed(part.notes), NOTE).copy()

@@ -1,4 +1,4 @@
-"""What symusic has read, as packed bytes, to be unpacked for many pieces at once.
+"""Packed pieces: what symusic has read, as bytes that are unpacked for many pieces at once.
 
 Most files are short, and an array that holds a hundred numbers costs as much to make as one that holds ten
 thousand. symusic's own ``numpy()`` makes one for each column of each list. Here a list is taken as bytes: the
@@ -22,7 +22,7 @@ NOTE = np.dtype(
     align=True,
 )
 TEMPO = np.dtype([("time", np.int32), ("mspq", np.int32)], align=True)
-"""``mspq`` are microseconds per quarter note."""
+"""Record of a tempo; ``mspq`` is in microseconds per quarter note."""
 METRE = np.dtype(
     [("time", np.int32), ("numerator", np.uint8), ("denominator", np.uint8)], align=True
 )
@@ -32,22 +32,24 @@ _COUNT_BYTES = 4
 
 
 class UnsortedPiece(NamedTuple):
-    """One piece as symusic has it; `pipeline_lib.notes.batches` makes sense of many of them.
+    """One piece as symusic has read it; `pipeline_lib.notes.batches` sorts many of them at once.
 
     Parameters
     ----------
     notes : bytes
         `NOTE` records of one track after another, those without length among them.
     n_notes : list of int
-        How many of them are each track's.
+        Number of records of each track.
     tracks : tuple of TrackInfo
+        All tracks of the piece, with or without notes.
     ticks_per_quarter : int
+        Ticks in a quarter note, in the ticks that `tick_factor` makes.
     tick_factor : int
-        What the ticks of notes and changes have to be multiplied with.
+        Factor that the ticks of notes and changes have to be multiplied by.
     smpte_qpm : float or None
-        The tempo, where those in `tempos` do not apply.
+        Tempo in quarter notes per minute, where those in `tempos` do not apply; None where they do.
     tempos, metres, keys : bytes
-        `TEMPO`, `METRE` and `KEY` records, also of what no music has.
+        `TEMPO`, `METRE` and `KEY` records as the file has them, senseless ones included.
     n_unended : int
         As in `ParsedPiece`.
     repair : str or None
@@ -68,13 +70,13 @@ class UnsortedPiece(NamedTuple):
 
 
 def packed(events: Any) -> bytes:
-    """A list of symusic's as the records of its events."""
+    """Bytes of the records of a symusic list of events."""
     state: bytes = events.__getstate__()
     return state[_COUNT_BYTES:]
 
 
 def unpacked(parts: Sequence[bytes], record: np.dtype[Any]) -> tuple[NDArray[Any], list[int]]:
-    """All records of some parts, and how many each part has."""
+    """Join parts of packed bytes into one array of records, and count the records of each part."""
     n_records = [len(part) // record.itemsize for part in parts]
     return np.frombuffer(b"".join(parts), record), n_records
 

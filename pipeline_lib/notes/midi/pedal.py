@@ -29,14 +29,28 @@ def sustained(
     Parameters
     ----------
     onset_tick, duration_tick, pitch : integer arrays, shape (n_notes,)
-        The notes as the keys have them, in any order; durations are positive.
+        Notes that last as long as their keys are down, in any order; durations are positive.
     pedal_tick, pedal_value : integer arrays, shape (n_movements,)
         Movements of the pedal, sorted by tick, then as in the file; values are 0–127.
 
     Returns
     -------
     array of int64, shape (n_notes,)
-        Never shorter than `duration_tick`.
+        Durations with the pedal, never shorter than `duration_tick`.
+
+    Examples
+    --------
+    A key is held for 100 ticks; the pedal is down from tick 50 to tick 300:
+
+    >>> import numpy as np
+    >>> sustained(
+    ...     onset_tick=np.array([0]),
+    ...     duration_tick=np.array([100]),
+    ...     pitch=np.array([60]),
+    ...     pedal_tick=np.array([50, 300]),
+    ...     pedal_value=np.array([127, 0]),
+    ... ).tolist()
+    [300]
     """
     onset = onset_tick.astype(np.int64)
     release = onset + duration_tick
@@ -61,7 +75,7 @@ def _changes(tick: NDArray[np.int64], is_down: NDArray[np.bool_]) -> NDArray[np.
 def _next_strike(
     onset: NDArray[np.int64], release: NDArray[np.int64], pitch: IntArray
 ) -> NDArray[np.int64]:
-    """When each note's pitch is struck next, from its release on; far away where it is not."""
+    """Tick at which each note's pitch is struck next, from its release on; the largest int64 where it is not."""
     pitch_part = pitch.astype(np.int64) << 32
     strikes = np.append(np.sort(pitch_part | onset), np.iinfo(np.int64).max)
     following = strikes[np.searchsorted(strikes, pitch_part | release)]

@@ -1,4 +1,4 @@
-"""Broken MIDI files mended in their structure; no note is invented.
+"""Repair of broken MIDI files: of their structure alone, so that no note is invented.
 
 What a broken file still holds is read event by event, and written as a file that has what it lacked: a
 header where it belongs, true chunk lengths, complete events, ends of tracks. A note whose end was lost stays
@@ -24,18 +24,26 @@ from pipeline_lib.notes.midi.chunks import (
 )
 
 _MAX_SKIPPED_BYTES = 64
-"""How far into a track to look for its first event, where it does not begin with one."""
+"""The most bytes to skip in search of a track's first event, where it does not begin with one."""
 
 
 class Repaired(NamedTuple):
-    """A file that was mended, and what was done to it."""
+    """A repaired file.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    what : str
+        What was done to it, such as "track 2 cut off at byte 310".
+    """
 
     data: bytes
     what: str
 
 
 def repair_midi(data: bytes) -> Repaired | None:
-    """Mend a file; None where it has no MIDI header, or nothing that can be mended here."""
+    """Repair a MIDI file; None where it has no MIDI header, or nothing that can be repaired here."""
     start = data.find(HEADER_MARK)
     if start < 0 or start + HEADER_BYTES > len(data):
         return None
@@ -44,7 +52,7 @@ def repair_midi(data: bytes) -> Repaired | None:
     n_declared = int.from_bytes(fields[2:4])
     tracks = []
     for number, begin in enumerate(islice(_track_starts(data, start), n_declared), start=1):
-        events, damage = _mended_track(data, begin)
+        events, damage = _repaired_track(data, begin)
         tracks.append(midi_chunk(TRACK_MARK, events))
         what += [f"track {number} {d}" for d in damage]
     if int.from_bytes(data[start + 4 : start + CHUNK_HEADER_BYTES]) != len(fields):
@@ -56,7 +64,7 @@ def repair_midi(data: bytes) -> Repaired | None:
 
 
 def _track_starts(data: bytes, at: int) -> Iterator[int]:
-    """Where the events of each track begin."""
+    """Positions at which the events of each track begin."""
     while (at := data.find(TRACK_MARK, at)) >= 0:
         at += CHUNK_HEADER_BYTES
         yield at
@@ -70,7 +78,7 @@ def _declared_end(data: bytes, begin: int) -> int:
     return begin + int.from_bytes(data[begin - 4 : begin])
 
 
-def _mended_track(data: bytes, begin: int) -> tuple[bytes, list[str]]:
+def _repaired_track(data: bytes, begin: int) -> tuple[bytes, list[str]]:
     """The events of the track that begins at a position, up to a true end; and what was wrong with it."""
     declared = _declared_end(data, begin)
     following = data.find(TRACK_MARK, begin)
@@ -96,7 +104,7 @@ def _mended_track(data: bytes, begin: int) -> tuple[bytes, list[str]]:
 
 
 def _readable_bytes(track: bytes) -> tuple[int, bool]:
-    """How many bytes of a track are whole events, and whether something else follows them."""
+    """Number of bytes of a track that are whole events, and whether something else follows them."""
     end = 0
     try:
         for event in read_events(track):

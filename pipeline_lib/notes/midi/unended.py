@@ -18,33 +18,33 @@ from pipeline_lib.notes.midi.chunks import END_OF_TRACK
 from pipeline_lib.notes.midi.packed import NOTE, TEMPO
 
 LATE_TICK = 2**28 - 1
-"""The longest delta time there is."""
+"""Ticks of silence before the late note-offs: the longest delta time that MIDI can write."""
 
 _HIGHEST_BYTE = 3 if sys.byteorder == "little" else 0
-"""Of a number of four bytes."""
+"""Index of the most significant byte of a four-byte number in memory."""
 _DURATION_AT = 4
-"""Where a `NOTE` record has its duration."""
+"""Offset of the duration in a `NOTE` record, in bytes."""
 _HIGHEST_OF_LATE = (LATE_TICK >> 24, (LATE_TICK >> 24) + 1)
-"""The highest byte of ticks up to 2**24 after `LATE_TICK`."""
+"""Most significant byte of a tick from `LATE_TICK` to 2**24 ticks after it: one of these two."""
 
 _SILENCE = b"\xff\x01\x00" + b"\xff\xff\xff\x7f"
-"""An empty text, since a delta time stands before it already; then the delta time of what follows."""
+"""Bytes of a silence: an empty text event, for a delta time stands before it already; then a long delta time."""
 _TEMPO = b"\xff\x51\x03\0\0\1"
-"""A microsecond for each quarter note."""
+"""Tempo event of one microsecond per quarter note, which no music has."""
 _NOTE_OFFS = {
     note_on: b"\0" + bytes([note_on]) + b"\0".join(bytes([pitch, 0]) for pitch in range(128))
     for note_on in range(0x90, 0xA0)
 }
-"""For each channel's note-on byte: note-ons of velocity 0 under running status, all at one tick."""
+"""Note-offs of all pitches by the note-on byte of their channel: note-ons of velocity 0, all at one tick."""
 
 
 def with_late_note_offs(track: bytes) -> bytes | None:
-    """A track with note-offs behind its last event; None if the track does not simply end with its end.
+    """Add note-offs behind the last event of a track; None unless its end-of-track mark stands at its end alone.
 
     Parameters
     ----------
     track : bytes
-        Its events.
+        The events of the track.
     """
     # At another place than the end, these three bytes may be a true end of the track, or part of a text.
     if track.find(END_OF_TRACK) != len(track) - len(END_OF_TRACK):
@@ -56,7 +56,7 @@ def with_late_note_offs(track: bytes) -> bytes | None:
 
 
 def every_note_ends(notes: bytes, tempos: bytes, n_tracks: int) -> bool:
-    """Whether every note of some tracks with late note-offs was ended by one of its own; False if in doubt.
+    """Whether every note ended before the late note-offs that its track was given; False if in doubt.
 
     Looking at one byte of each record costs a fifth of what NumPy takes to compare the ticks of a short file.
 
@@ -65,7 +65,7 @@ def every_note_ends(notes: bytes, tempos: bytes, n_tracks: int) -> bool:
     notes, tempos : bytes
         `NOTE` and `TEMPO` records, as symusic read them.
     n_tracks : int
-        How many tracks were given to it.
+        Number of tracks that symusic was given.
     """
     duration = notes[_DURATION_AT + _HIGHEST_BYTE :: NOTE.itemsize]
     arrival = tempos[_HIGHEST_BYTE :: TEMPO.itemsize]

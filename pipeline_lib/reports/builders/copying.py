@@ -20,6 +20,7 @@ from pipeline_lib.reports.passages import Excerpt, excerpt
 from pipeline_lib.scores.notation import to_musicxml
 from pipeline_lib.stores.measures import Copies
 from pipeline_lib.tokens.corpus import TokenCorpus
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 
 
 def build_copying(
@@ -27,7 +28,7 @@ def build_copying(
     samples: Mapping[str, Sequence[Sample]],
     corpus: TokenCorpus,
     pieces: pa.Table,
-    steps_per_quarter: int,
+    tokeniser: Tokeniser,
 ) -> Copying:
     """Put what was found of all runs together, and engrave the longest match.
 
@@ -39,7 +40,7 @@ def build_copying(
         What they were trained on.
     pieces : pyarrow.Table
         Where its pieces come from, with `notes.table.PIECE_SCHEMA` and a split.
-    steps_per_quarter : int
+    tokeniser : Tokeniser
     """
     novelty = _samples_and_held_out({name: c.pieces.to_pandas() for name, c in copies.items()})
     of_samples = novelty[novelty["set"] == GENERATED]
@@ -47,7 +48,7 @@ def build_copying(
     longest = None
     if row["transposed_notes"]:
         sample = next(s for s in samples[row["run"]] if s.name == row["piece"])
-        longest = _longest_match(row, sample, corpus, pieces, steps_per_quarter)
+        longest = _longest_match(row, sample, corpus, pieces, tokeniser)
     return Copying(
         novelty=novelty,
         copied=_samples_and_held_out({name: c.rates for name, c in copies.items()}),
@@ -72,14 +73,14 @@ def _longest_match(
     sample: Sample,
     corpus: TokenCorpus,
     pieces: pa.Table,
-    steps_per_quarter: int,
+    tokeniser: Tokeniser,
 ) -> LongestMatch:
     """Both sides of a match, given by its row of ``novelty``, as scores."""
     n_notes, source = int(row["transposed_notes"]), row["transposed_source"]
-    given = sample.prompt.continued((), steps_per_quarter)
+    given = sample.prompt.continued((), tokeniser)
     start = len(Pieces.of([given]).top_line.pitch) + int(row["transposed_start"])
-    of_sample = excerpt(sample.notes(steps_per_quarter), start, n_notes)
-    source_notes = _train_piece(corpus, source, steps_per_quarter)
+    of_sample = excerpt(sample.notes(tokeniser), start, n_notes)
+    source_notes = _train_piece(corpus, source, tokeniser)
     of_source = excerpt(source_notes, int(row["transposed_source_start"]), n_notes)
     return LongestMatch(
         run=row["run"],
@@ -90,9 +91,9 @@ def _longest_match(
     )
 
 
-def _train_piece(corpus: TokenCorpus, piece_id: str, steps_per_quarter: int) -> GridNotes:
+def _train_piece(corpus: TokenCorpus, piece_id: str, tokeniser: Tokeniser) -> GridNotes:
     row = next(row for row in corpus.rows(Split.TRAIN) if row["piece_id"] == piece_id)
-    return corpus.excerpt(row, 0, row["length"], steps_per_quarter)
+    return corpus.excerpt(row, 0, row["length"], tokeniser)
 
 
 def _path_of(pieces: pa.Table, piece_id: str) -> str:

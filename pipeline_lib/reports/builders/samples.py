@@ -5,10 +5,11 @@ from __future__ import annotations
 from pipeline_lib.generation.samples import Sample
 from pipeline_lib.reports import content
 from pipeline_lib.stores.samples import RenderedSample
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 
 
 def build_sample(
-    run: str, sample: Sample, rendered: RenderedSample, steps_per_quarter: int
+    run: str, sample: Sample, rendered: RenderedSample, tokeniser: Tokeniser
 ) -> content.Sample:
     """A sample as the page shows it.
 
@@ -19,13 +20,13 @@ def build_sample(
     sample : Sample
     rendered : RenderedSample
         The same as files.
-    steps_per_quarter : int
+    tokeniser : Tokeniser
     """
     return content.Sample(
         run=run,
         name=sample.name,
         temperature=sample.temperature,
-        prompt_notes=len(sample.prompt.continued((), steps_per_quarter)),
-        notes=sample.notes(steps_per_quarter),
+        prompt_notes=len(sample.prompt.continued((), tokeniser)),
+        notes=sample.notes(tokeniser),
         **vars(rendered),
     )

@@ -1,4 +1,4 @@
-"""What the lab report concluded, put as comparisons between the runs of an experiment.
+"""The lab report's conclusions, put as claims that comparisons between the runs of an experiment can go against.
 
 There are seven claims (`CLAIMS`):
 
@@ -10,10 +10,10 @@ There are seven claims (`CLAIMS`):
 6. A low temperature: stable and repetitive; a high one: diverse, with leaps.
 7. Lower rates (1e-3 to 1e-4) train more smoothly.
 
-How a claim is judged by them: `evaluation.claims`. Losses are those of training, in nats per token; music is that at
-temperature 1, unless temperatures are compared. All runs continue the same prompts, so that their samples are pairs.
-The unit of every comparison is a training: the blocks of its curve, or its samples, make one difference each
-(`comparison`).
+`evaluation.claims` says how comparisons decide a claim. Losses are those of training, in nats per token; music is
+sampled at temperature 1, unless temperatures are compared. All runs continue the same prompts, so that their samples
+are pairs. The unit of every comparison is a training: all blocks of its curve, or all its samples, together make one
+difference (`comparison`).
 """
 
 from __future__ import annotations
@@ -46,14 +46,19 @@ from pipeline_lib.studies.lab_report.settings import (
 )
 
 CLAIMS = range(1, 8)
+"""Numbers of the claims."""
 
 CLAIMED_PLATEAU = 1_000
+"""Update at which, by claim 1, the loss of v1 levels off."""
 _NEAR = (500.0, 2_000.0)
-"""Half of what is claimed, and twice as much."""
+"""Range of updates that counts as near `CLAIMED_PLATEAU`: from half of it to twice as much."""
 
 _SMOOTH_RATES = (1e-3, 5e-4, 1e-4)
+"""Learning rates that, by claim 7, train more smoothly than the high one."""
 _PLAIN_TEMPERATURE = 1.0
+"""Temperature of the music that is compared, unless temperatures are."""
 _BLOCK_TOKENS = 80_000
+"""Number of tokens read within a block, where runs are compared after as many notes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +69,7 @@ class LabRun:
     ----------
     config : RunConfig
     losses : float64 array, shape (n_updates,)
-        Of every update, in nats per token.
+        Training loss of every update, in nats per token.
     pieces : DataFrame
         One row per sample: ``temperature``, ``sample`` (its number), and a column per metric.
     """
@@ -76,7 +81,7 @@ class LabRun:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """Runs that differ in their seeds only."""
+    """One side of a comparison: runs that differ in their seeds only."""
 
     name: str
     runs: Sequence[LabRun]
@@ -101,7 +106,7 @@ class _LabRuns:
         return self._side("v1", 100, HIGH_RATE, self.batch_sizes[0])
 
     def side(self, seq_length: int, rate: float) -> _Side | None:
-        """Of the larger batch size, which all runs but v1 have."""
+        """The runs of a length and a rate, with the larger batch size, which all runs but v1 have; None without any."""
         names = {(100, LOW_RATE): "v2", (50, LOW_RATE): "v3"}
         name = names.get((seq_length, rate), f"L{seq_length}, {rate:g}")
         return self._side(name, seq_length, rate, self.batch_sizes[-1])
@@ -120,24 +125,25 @@ class _LabRuns:
 
 
 def judge_claims(runs: Sequence[LabRun], corpus: pd.DataFrame, seed: int) -> list[Judgement]:
-    """Judge all seven claims.
+    """Evaluate all seven claims.
 
     Parameters
     ----------
     runs : sequence of LabRun
-        At least one. Of several networks, only runs of the first one's count.
+        At least one run. If they have several kinds of networks, only those with the first run's kind are compared.
     corpus : DataFrame
         One row per held-out piece, a column per metric: the source style.
     seed : int
-        Of all resampling.
+        Seed of all resampling.
     """
     experiment = _LabRuns(runs, corpus, seed)
     return judge(CLAIMS, [finding for look in _LOOKS for finding in look(experiment)])
 
 
 def _plateau_outcome(c: Comparison, n_updates: int) -> Outcome:
+    """Outcome of comparing the plateau with `CLAIMED_PLATEAU`: whether its 95 % interval lies within `_NEAR`."""
     if n_updates < _NEAR[1]:
-        return "unfinished"  # what would have come is not known
+        return "unfinished"  # the curve might have levelled off later
     earliest, latest = _NEAR
     if earliest <= c.mean_b + c.low and c.mean_b + c.high <= latest:
         return "as_claimed"
@@ -156,10 +162,10 @@ def _falls_faster(lab: _LabRuns) -> Iterator[Finding]:
 
 
 def _converges_faster(lab: _LabRuns) -> Iterator[Finding]:
-    """Claim 2: a lower loss at the same updates, and level sooner; besides, after as many notes.
+    """Claim 2: a lower loss after the same updates, and levelling off sooner; for information, after the same notes.
 
-    A longer window has a lower loss for two other reasons: it reads more notes an update, and more of its targets have
-    a long context. So a lower loss alone does not decide.
+    A longer window has a lower loss for two other reasons: it reads more notes in each update, and more of its targets
+    have a long context. So a lower loss alone does not decide.
     """
     for rate in (LOW_RATE, CONVERGED_RATE):
         short, long = lab.side(50, rate), lab.side(100, rate)
@@ -171,7 +177,7 @@ def _converges_faster(lab: _LabRuns) -> Iterator[Finding]:
 
 
 def _is_closer(lab: _LabRuns) -> Iterator[Finding]:
-    """Claim 3: distance to held-out music; v1, and the same rate with v2's batch size."""
+    """Claim 3: the distance from held-out music, of v1 and of the same rate with v2's batch size."""
     low = lab.side(100, LOW_RATE)
     for high in (lab.v1, lab.side(100, HIGH_RATE)):
         if high and low:
@@ -183,7 +189,7 @@ def _is_closer(lab: _LabRuns) -> Iterator[Finding]:
 
 
 def _is_calmer(lab: _LabRuns) -> Iterator[Finding]:
-    """Claim 4: fewer kinds of time between notes, and fewer notes."""
+    """Claim 4: a lower entropy of the times between onsets, and fewer notes per quarter."""
     for rate in (LOW_RATE, CONVERGED_RATE):
         short, long = lab.side(50, rate), lab.side(100, rate)
         if short and long:
@@ -192,7 +198,7 @@ def _is_calmer(lab: _LabRuns) -> Iterator[Finding]:
 
 
 def _differ_in_form(lab: _LabRuns) -> Iterator[Finding]:
-    """Claim 5: diversity of the shortest windows, coherence and repetition of the longest."""
+    """Claim 5: pitches more varied with the shortest windows; bars and phrases that come back with the longest."""
     for rate in (LOW_RATE, CONVERGED_RATE):
         lengths = lab.lengths(rate)
         short, long = (
@@ -228,7 +234,7 @@ def _differ_in_temperature(lab: _LabRuns) -> Iterator[Finding]:
 
 
 def _is_smoother(lab: _LabRuns) -> Iterator[Finding]:
-    """Claim 7: how far the losses of neighbouring updates scatter."""
+    """Claim 7: a loss curve that is less rough with lower learning rates."""
     high = lab.side(100, HIGH_RATE)
     for rate in _SMOOTH_RATES:
         low = lab.side(100, rate)
@@ -255,7 +261,7 @@ def _of_curves(
     b: _Side,
     values_of: Callable[[LabRun], FloatArray],
 ) -> Finding:
-    """Curves of the same seed, block by block: both saw as many updates, or as many notes, by then."""
+    """Compare curves of the same seed, block by block, after as many updates or as many notes."""
     pairs, seeds = [np.empty((0, 2))], []
     for one in a.runs:
         for other in b.runs:
@@ -264,12 +270,13 @@ def _of_curves(
                 pairs.append(np.array(list(both)).reshape(-1, 2))
                 seeds += [one.config.seed] * len(pairs[-1])
     in_a, in_b = np.concatenate(pairs).T
-    # Losses fall: their standard deviation along the curve is no yardstick for what is negligible.
+    # Losses fall, so their standard deviation along the curve does not say what is negligible.
     comparison = compare_paired(in_a, in_b, lab.seed, seeds)
     return Finding(claim, measure, a.name, b.name, True, comparison)
 
 
 def _of_plateau(lab: _LabRuns, side: _Side) -> Finding:
+    """Compare the update at which curves level off with the one that is claimed."""
     curves = [run.losses[: side.n_updates] for run in side.runs]
     mean_update = float(np.mean([plateau_update(curve) for curve in curves]))
     low, high = plateau_interval(curves, lab.seed)
@@ -290,7 +297,7 @@ def _of_plateau(lab: _LabRuns, side: _Side) -> Finding:
 
 
 def _of_metric(lab: _LabRuns, claim: int, metric: str, a: _Side, b: _Side) -> Finding:
-    """Continuations of the same prompts by trainings with the same seed."""
+    """Compare a metric of continuations of the same prompts by trainings with the same seed."""
     which = ["seed", "sample"]
     in_a, in_b = (_pieces(side).set_index(which)[metric] for side in (a, b))
     in_a, in_b = in_a.align(in_b, join="inner")
@@ -300,12 +307,12 @@ def _of_metric(lab: _LabRuns, claim: int, metric: str, a: _Side, b: _Side) -> Fi
 
 
 def _pieces(side: _Side) -> pd.DataFrame:
-    """What its runs wrote at the plain temperature."""
+    """The pieces that a side's runs composed at the plain temperature."""
     return _at(side.runs, _PLAIN_TEMPERATURE)
 
 
 def _at(runs: Sequence[LabRun], temperature: float) -> pd.DataFrame:
-    """The pieces of one temperature, with the ``seed`` and the ``run`` that each is from."""
+    """The pieces that runs composed at one temperature, with the ``seed`` and the ``run`` that each is from."""
     return pd.concat(
         [
             run.pieces[run.pieces["temperature"] == temperature].assign(
@@ -331,7 +338,7 @@ def _plateau(run: LabRun) -> FloatArray:
 
 
 def _means_by_notes(run: LabRun) -> FloatArray:
-    """In blocks of as many notes, whatever an update reads."""
+    """Mean losses of blocks that each read `_BLOCK_TOKENS` tokens, however many an update reads."""
     n_updates = max(1, _BLOCK_TOKENS // (run.config.n_windows * run.config.seq_length))
     means: FloatArray = blocks(run.losses, n_updates).mean(axis=1)
     return means
@@ -351,13 +358,13 @@ def _spread(*sides: ArrayLike) -> float:
 
 
 def lab_curves(runs: Sequence[LabRun]) -> pd.DataFrame:
-    """The loss curves that the claims are about, as means of blocks, for plotting.
+    """Tabulate the loss curves that the claims are about, as means of blocks, for plotting.
 
     Returns
     -------
     DataFrame
-        ``side`` (v1 to v3, and those that differ from v2 in the rate alone), ``seed``, ``update`` (the last of its
-        block), ``loss`` (nats per token).
+        One row per block: ``side`` (v1 to v3, and the sides that differ from v2 in the rate alone), ``seed``,
+        ``update`` (the last of the block), ``loss`` (nats per token).
     """
     lab = _LabRuns(runs, pd.DataFrame(), seed=0)
     sides = [lab.v1, *(lab.side(100, rate) for rate in LEARNING_RATES), lab.side(50, LOW_RATE)]

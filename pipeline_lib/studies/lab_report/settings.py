@@ -1,4 +1,4 @@
-"""The experiment that this project grew out of, as settings.
+"""Settings of the lab report's experiment, from which this project grew.
 
 A lab report trained an LSTM on folk tunes three times and drew conclusions from the loss curves and from
 listening:
@@ -11,8 +11,8 @@ v2      3,000         16          100         4e-5
 v3      3,000         16          50          4e-5
 ======  ============  ==========  ==========  =============
 
-each with one layer of 1,024 units over an embedding of 256, and kept what the last iteration left. v1 differs
-from v2 in two settings at once; so the comparisons that it drew are made here one setting at a time as well.
+each with one layer of 1,024 units over an embedding of 256, and kept the weights of the last iteration. v1 differs
+from v2 in two settings at once; so the report's comparisons are made here one setting at a time as well.
 """
 
 from __future__ import annotations
@@ -36,20 +36,21 @@ SEQ_LENGTHS = (25, 50, 100)
 HIGH_RATE, LOW_RATE = 5e-3, 4e-5
 """The learning rates of v1 and of v2 and v3."""
 LEARNING_RATES = (5e-1, HIGH_RATE, 1e-3, 5e-4, 1e-4, LOW_RATE)
-"""All that are compared. The lab report says 5e-1 once where it means v1's; both are tried."""
+"""All learning rates that are compared. The lab report says 5e-1 once where it means v1's; both are tried."""
 CONVERGED_RATE = 1e-3
-"""At which lengths are compared besides `LOW_RATE`: 4e-5 leaves every length far from its end."""
+"""Learning rate at which sequence lengths are compared besides `LOW_RATE`, which leaves all far from convergence."""
 _V1_BATCH_SIZE, _BATCH_SIZE = 8, 16
 
 
 def lab_report(scale: Scale) -> PipelineConfig:
-    """All settings of the experiment.
+    """Make all settings of the experiment.
 
     Parameters
     ----------
     scale : {"small", "original", "full"}
         small: the whole grid with narrow networks and fewer iterations, five seeds each; half an hour on two
-        cores. original: the three runs as they were. full: the whole grid as wide and long as they were.
+        cores. original: the three runs v1 to v3. full: the whole grid, with networks as wide and runs as long as v1 to
+        v3.
     """
     network = LstmConfig(
         layers=1,
@@ -75,7 +76,7 @@ def lab_report(scale: Scale) -> PipelineConfig:
 
 
 def _original(network: LstmConfig) -> tuple[PointConfig, ...]:
-    """v1, v2 and v3."""
+    """The points v1, v2 and v3 of the experiment's grid."""
     return (
         _point(network, 100, HIGH_RATE, _V1_BATCH_SIZE),
         _point(network, 100, LOW_RATE),
@@ -84,7 +85,10 @@ def _original(network: LstmConfig) -> tuple[PointConfig, ...]:
 
 
 def _grid(network: LstmConfig, scale: Scale) -> tuple[PointConfig, ...]:
-    """v1 to v3; every rate; every length at two rates; and two deeper networks, which no claim is about, once each."""
+    """The points of the whole grid, each once: v1 to v3; every rate; every length at two rates; two deeper networks.
+
+    No claim is about the deeper networks, so each has one seed.
+    """
     deep = network.model_copy(update={"layers": 3, "residual": False})
     deeper = [deep, deep.model_copy(update={"units": 2 * deep.units})]
     points = [

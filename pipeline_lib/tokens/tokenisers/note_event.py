@@ -6,11 +6,8 @@
 ``Rest:3/2``              silence for a dotted quarter
 ========================  =============================================================
 
-Durations are reduced fractions of a quarter note. A piece is one line of such events: notes that begin
-together form a chord; an event lasts as long as its longest note, but no longer than until the next event
-begins or than ``max_duration_quarter``; gaps are rests. This is exact for melodies. In polyphony it keeps
-every onset and pitch and shortens overlapping notes; drums are left out. Decoding the tokens of a piece
-gives that line back exactly: ``encode(decode(tokens)) == tokens``.
+Durations are reduced fractions of a quarter note. A piece is one line of such events (`tokenisers.line`); drums are
+left out. Decoding the tokens of a piece gives that line back exactly: ``encode(decode(tokens)) == tokens``.
 """
 
 from __future__ import annotations
@@ -19,143 +16,103 @@ from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
 
-import numpy as np
-
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.tokens.tokenisers.base import (
+    MAX_PITCH,
+    TokenDescription,
+    Tokeniser,
+    foreign_token,
+    is_special,
+)
+from pipeline_lib.tokens.tokenisers.line import events_of, notes_of
 
-PITCH, CHORD, REST = "Pitch", "Chord", "Rest"
-
-MAX_PITCH = 127
+_PITCH, _CHORD, _REST = "Pitch", "Chord", "Rest"
 
 
-def encode_notes(notes: GridNotes, max_duration_quarter: int) -> list[str]:
-    """The tokens of a piece, without start and end.
+class NoteEventTokeniser(Tokeniser):
+    """One token for each note, chord or rest.
 
-    Parameters
-    ----------
-    notes : GridNotes
-        Sorted by onset.
-    max_duration_quarter : int
-        Longest duration of one token; longer notes are followed by rests, longer rests are divided.
+    Examples
+    --------
+    >>> from pipeline_lib.config import token_config
+    >>> tokeniser = NoteEventTokeniser(token_config({"kind": "note_event"}))
+    >>> notes = tokeniser.decode(["Pitch_60:1/2", "Rest:1/2", "Chord_60.64.67:1"])
+    >>> notes.onset_step.tolist()
+    [0, 24, 24, 24]
+    >>> tokeniser.encode(notes)
+    ['Pitch_60:1/2', 'Rest:1/2', 'Chord_60.64.67:1']
+    >>> tokeniser.describe("Pitch_60:1/2").advance_step
+    12
     """
-    if not len(notes):
-        return []
-    steps_per_quarter = notes.steps_per_quarter
-    longest = max_duration_quarter * steps_per_quarter
-    onset, first = np.unique(notes.onset_step, return_index=True)
-    until_next = np.diff(onset, append=notes.end_step)
-    sounding = np.maximum.reduceat(notes.duration_step, first)
-    duration = np.minimum(np.minimum(sounding, until_next), longest)
-    rest_before = np.diff(onset, prepend=0)
-    rest_before[1:] -= duration[:-1]
-    pitches = notes.pitch.tolist()
-    bounds = [*first.tolist(), len(pitches)]
-    tokens: list[str] = []
-    for n, (rest, steps) in enumerate(zip(rest_before.tolist(), duration.tolist(), strict=True)):
-        if rest:
-            tokens += _rests(rest, longest, steps_per_quarter)
-        chord = tuple(pitches[bounds[n] : bounds[n + 1]])
-        tokens.append(make_token(chord, steps, steps_per_quarter))
-    return tokens
 
+    def encode(self, notes: GridNotes) -> list[str]:
+        """The tokens of a piece; longer notes than ``max_duration_quarter`` are followed by rests."""
+        steps_per_quarter = self.steps_per_quarter
+        longest_step = self.config.max_duration_quarter * steps_per_quarter
+        return [_text(*event, steps_per_quarter) for event in events_of(notes, longest_step)]
 
-def decode_tokens(
-    tokens: Iterable[str],
-    steps_per_quarter: int,
-    *,
-    time_signature: str = "4/4",
-    tempo_qpm: float = 120.0,
-    key_signature: str | None = None,
-) -> GridNotes:
-    """The notes that tokens stand for. Special tokens take no time."""
-    onsets: list[int] = []
-    durations: list[int] = []
-    pitches: list[int] = []
-    now = 0
-    for token in tokens:
-        if token.startswith("<"):
-            continue
-        token_pitches, duration = parse_token(token, steps_per_quarter)
-        onsets += [now] * len(token_pitches)
-        durations += [duration] * len(token_pitches)
-        pitches += token_pitches
-        now += duration
-    return GridNotes(
-        np.array(onsets, dtype=np.int64),
-        np.array(durations, dtype=np.int64),
-        np.array(pitches, dtype=np.int64),
-        steps_per_quarter,
-        time_signature=time_signature,
-        tempo_qpm=tempo_qpm,
-        key_signature=key_signature,
-    )
+    def decode(
+        self,
+        tokens: Iterable[str],
+        *,
+        time_signature: str = "4/4",
+        tempo_qpm: float = 120.0,
+        key_signature: str | None = None,
+    ) -> GridNotes:
+        """The notes that tokens stand for, one event after another."""
+        described = [self.describe(token) for token in tokens if not is_special(token)]
+        return notes_of(
+            [(token.pitches, token.advance_step) for token in described],
+            self.steps_per_quarter,
+            time_signature=time_signature,
+            tempo_qpm=tempo_qpm,
+            key_signature=key_signature,
+        )
 
+    def event(self, pitches: tuple[int, ...], duration_step: int) -> list[str]:
+        """The one token of an event."""
+        return [_text(pitches, duration_step, self.steps_per_quarter)]
 
-def parse_token(token: str, steps_per_quarter: int) -> tuple[list[int], int]:
-    """Pitches (none for a rest) and duration in grid steps of a token.
-
-    Raises
-    ------
-    ConfigError
-        The token is not of this tokeniser, or does not fit on the grid.
-    """
-    pitches, duration_quarter = read_token(token)
-    duration = duration_quarter * steps_per_quarter
-    if duration.denominator != 1 or duration < 1:
-        raise _not_a_token(f"{token!r} on a grid of {steps_per_quarter} steps per quarter")
-    return pitches, int(duration)
-
-
-def read_token(token: str) -> tuple[list[int], Fraction]:
-    """Pitches (none for a rest) and duration in quarter notes of a token.
-
-    Raises
-    ------
-    ConfigError
-        The token is not of this tokeniser.
-    """
-    try:
-        name, duration_text = token.split(":")
-        duration_quarter = Fraction(duration_text)
+    def transpose(self, token: str, semitones: int) -> str | None:
+        """The token in another key; rests stay as they are."""
+        name, _, duration = token.partition(":")
         kind, _, pitch_text = name.partition("_")
-        pitches = [int(p) for p in pitch_text.split(".")] if kind in (PITCH, CHORD) else []
-        if not pitches and name != REST:
-            raise ValueError
-    except ValueError:
-        raise _not_a_token(repr(token)) from None
-    return pitches, duration_quarter
+        if not pitch_text:
+            return token
+        pitches = [int(p) + semitones for p in pitch_text.split(".")]
+        if min(pitches) < 0 or max(pitches) > MAX_PITCH:
+            return None
+        return f"{kind}_{'.'.join(map(str, pitches))}:{duration}"
 
-
-def _not_a_token(received: str) -> ConfigError:
-    return ConfigError(
-        f"not a note token: {received}",
-        remedy="tokens look like Pitch_60:1/2, Chord_60.64.67:1 or Rest:3/2",
-    )
-
-
-def transpose_token(token: str, semitones: int) -> str | None:
-    """A token in another key; None where a pitch would leave 0–127. Rests stay as they are."""
-    name, _, duration = token.partition(":")
-    kind, _, pitch_text = name.partition("_")
-    if not pitch_text:
-        return token
-    pitches = [int(p) + semitones for p in pitch_text.split(".")]
-    if min(pitches) < 0 or max(pitches) > MAX_PITCH:
-        return None
-    return f"{kind}_{'.'.join(map(str, pitches))}:{duration}"
+    def describe(self, token: str) -> TokenDescription:
+        """What a token stands for; its parts are the texts before and after the colon."""
+        return _described(token, self.steps_per_quarter)
 
 
 @lru_cache(maxsize=1 << 16)  # music repeats itself, and fractions are slow
-def make_token(pitches: tuple[int, ...], duration_step: int, steps_per_quarter: int) -> str:
-    """The token of notes that begin together; of a rest where there are none."""
+def _text(pitches: tuple[int, ...], duration_step: int, steps_per_quarter: int) -> str:
     different = sorted(set(pitches))
-    kind = (REST, PITCH, CHORD)[min(len(different), 2)]
+    kind = (_REST, _PITCH, _CHORD)[min(len(different), 2)]
     name = f"{kind}_{'.'.join(map(str, different))}" if different else kind
     return f"{name}:{Fraction(duration_step, steps_per_quarter)}"
 
 
-def _rests(n_steps: int, longest: int, steps_per_quarter: int) -> list[str]:
-    whole, remainder = divmod(n_steps, longest)
-    lengths = [longest] * whole + ([remainder] if remainder else [])
-    return [make_token((), length, steps_per_quarter) for length in lengths]
+@lru_cache(maxsize=1 << 16)
+def _described(token: str, steps_per_quarter: int) -> TokenDescription:
+    try:
+        name, duration_text = token.split(":")
+        kind, _, pitch_text = name.partition("_")
+        pitches = [int(p) for p in pitch_text.split(".")] if kind in (_PITCH, _CHORD) else []
+        if not pitches and name != _REST:
+            raise ValueError
+        duration = Fraction(duration_text) * steps_per_quarter
+    except ValueError:
+        raise _foreign(repr(token)) from None
+    if duration.denominator != 1 or duration < 1:
+        raise _foreign(f"{token!r} on a grid of {steps_per_quarter} steps per quarter")
+    return TokenDescription(tuple(pitches), int(duration), name, duration_text, is_event=True)
+
+
+def _foreign(received: str) -> ConfigError:
+    return foreign_token(received, "Pitch_60:1/2, Chord_60.64.67:1 or Rest:3/2")
