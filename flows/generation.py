@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.finished_runs import find_run
+from flows.finished_runs import FinishedRun, find_run
 from flows.running import LOG_NAME
 from flows.sample_writers import SampleWriters
 from flows.terminal import ProgressDisplay, quiet_output
@@ -103,23 +103,32 @@ def generate_music(
                 from pipeline_lib.generation.new_music import compose_and_explain
 
                 network, _ = read_network(found.store, found.artifact)
-            tokeniser, progress = found.tokeniser, reporter("compose")
-            vocabulary = found.corpus.vocabulary
-            compositions = []
-            for made in compose_and_explain(
-                network, vocabulary, prompts, config.grid, tokeniser, progress
-            ):
-                label = f"write, temperature {made.config.temperature:g}"
-                for n, _ in enumerate(writers.write(out, made, found.name, tokeniser), start=1):
-                    report(label, n, len(made.samples))
-                compositions.append(made)
-            export_samples(out, found.name, compositions)
-            written = [
-                _described(s, made, tokeniser) for made in compositions for s in made.samples
-            ]
-            return NewMusic(found.name, str(out), written)
+            composing = compose_and_explain(
+                network,
+                found.corpus.vocabulary,
+                prompts,
+                config.grid,
+                found.tokeniser,
+                reporter("compose"),
+            )
+            return _write(composing, found, out, writers)
         except OSError as error:
             raise _unwritable(error, Path(error.filename or out)) from None
+
+
+def _write(
+    composing: Iterable[ExplainedComposition], run: FinishedRun, out: Path, writers: SampleWriters
+) -> NewMusic:
+    """Write each temperature's samples as they come, and then the tables of all."""
+    compositions = []
+    for made in composing:
+        label = f"write, temperature {made.config.temperature:g}"
+        for n, _ in enumerate(writers.write(out, made, run.name, run.tokeniser), start=1):
+            report(label, n, len(made.samples))
+        compositions.append(made)
+    export_samples(out, run.name, compositions)
+    written = [_described(s, made, run.tokeniser) for made in compositions for s in made.samples]
+    return NewMusic(run.name, str(out), written)
 
 
 def _make_folder(out: Path) -> None:

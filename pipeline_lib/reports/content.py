@@ -1,4 +1,4 @@
-"""Everything that the report shows, as plain values: filled from artifacts, drawn by `page.render_page`.
+"""Everything that the report shows, as plain values: filled by `reports.builders`, drawn by `page.render_page`.
 
 Losses are in nats per token, perplexity is exp(loss), accuracy is a share (0 to 1), a share is 0 to 1.
 """

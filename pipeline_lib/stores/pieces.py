@@ -18,7 +18,7 @@ def write_files(draft: Draft, snapshot: CorpusSnapshot) -> None:
 
 
 def read_files(store: ArtifactStore, files: Artifact) -> pa.Table:
-    """The files of a corpus folder, with `notes.table.FILE_SCHEMA`."""
+    """The files of a corpus folder, with `notes.corpus.snapshot.SNAPSHOT_SCHEMA`."""
     return store.read_table(files, file_names.FILES)
 
 
