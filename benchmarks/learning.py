@@ -41,6 +41,7 @@ from tasks.ingest import ingest
 from tasks.scan import take_snapshot
 from tasks.tokenise import tokenise
 
+_STEPS = NoteEventConfig().steps_per_quarter
 _MEMORY_TARGETS = 10_000
 
 RECIPE: dict[str, Any] = {
@@ -132,9 +133,15 @@ def train(corpus: TokenCorpus, seed: int) -> Predictor:
 
 def with_memory(corpus: TokenCorpus, models: Sequence[Predictor], n_context: int) -> dict[str, Any]:
     valid = pieces_at(corpus.token_ids, corpus.spans(Split.VALID))
+    valid_metres, test_metres = (
+        corpus.metres(split, _STEPS) for split in (Split.VALID, Split.TEST)
+    )
     predicted = [model.log_probabilities(valid, n_context) for model in models]
-    mixture = fit_mixture(predicted, valid, n_context, _MEMORY_TARGETS)
-    return loss(corpus, MemoryPredictor(models, mixture), Split.TEST, n_context)
+    mixture = fit_mixture(predicted, valid, valid_metres, n_context, _MEMORY_TARGETS)
+    bar_steps = [metre.bar_step for metre in test_metres]
+    advance_step = corpus.vocabulary.features.advance_step
+    predictor = MemoryPredictor(models, mixture, advance_step, bar_steps)
+    return loss(corpus, predictor, Split.TEST, n_context)
 
 
 def loss(corpus: TokenCorpus, model: Predictor, split: Split, n_context: int) -> dict[str, Any]:

@@ -12,16 +12,30 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline_lib.models.memory import recall as memory
-from pipeline_lib.models.memory.gate import CLASS_STARTS, N_FEATURES, apply_gate
+from pipeline_lib.models.memory.gate import CLASS_STARTS, N_FEATURES, N_WEIGHTS, apply_gate
 from pipeline_lib.models.memory.mixture import (
     MemoryMixture,
     MemoryPredictor,
     fit_mixture,
 )
-from pipeline_lib.models.memory.recall import Recalled, recall_piece
+from pipeline_lib.models.memory.recall import Contexts, Recalled, recall_piece
+from pipeline_lib.models.memory.stepper import MixtureStepper
+from pipeline_lib.tokens.metre import PieceMetre, piece_metres
 
 VOCAB_SIZE = 8
+BAR_STEP = 4
+ADVANCE_STEP = np.array([0, 0, 1, 1, 1, 1, 1, 1], np.int32)
+"""Of each token: start and end take no time, all others a quarter of a bar."""
+
 Piece = NDArray[np.int32]
+
+
+def metres(pieces: Sequence[Piece]) -> list[PieceMetre]:
+    return piece_metres(pieces, ADVANCE_STEP, [BAR_STEP] * len(pieces))
+
+
+def recalled_in(piece: Piece, first_target: int, vocab_size: int = VOCAB_SIZE) -> list[Recalled]:
+    return list(recall_piece(piece, metres([piece])[0], first_target, vocab_size))
 
 
 class Favourite:
@@ -52,15 +66,21 @@ def repeating_tunes(n: int, seed: int = 0) -> list[Piece]:
 
 def losses(mixture: MemoryMixture, pieces: Sequence[Piece]) -> NDArray[np.float64]:
     """Shape (n_pieces, n_tokens - 1), in nats."""
-    rows = MemoryPredictor([Favourite()], mixture).log_probabilities(pieces, 1)
+    rows = predictor_of(mixture, len(pieces)).log_probabilities(pieces, 1)
     return np.stack(
         [-row[np.arange(len(p) - 1), p[1:]] for p, row in zip(pieces, rows, strict=True)]
     )
 
 
+def predictor_of(mixture: MemoryMixture, n_pieces: int = 1) -> MemoryPredictor:
+    return MemoryPredictor([Favourite()], mixture, ADVANCE_STEP, [BAR_STEP] * n_pieces)
+
+
 def fitted(pieces: Sequence[Piece], *models: Favourite) -> MemoryMixture:
     chosen = models or (Favourite(),)
-    return fit_mixture([m.log_probabilities(pieces, 1) for m in chosen], pieces, 1, 10_000)
+    return fit_mixture(
+        [m.log_probabilities(pieces, 1) for m in chosen], pieces, metres(pieces), 1, 10_000
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,29 +88,33 @@ def mixture() -> MemoryMixture:
     return fitted(repeating_tunes(60))
 
 
-def entries(recalled: Recalled, row: int) -> dict[int, tuple[int, float, int]]:
-    """Of a row, token to (length, share, distance)."""
+def entries(recalled: Recalled, row: int, contexts: Contexts) -> dict[int, tuple[int, float, int]]:
+    """Of a row, token to (length, share, distance), of those that were played there."""
     return {
         int(token_id): (int(length), float(share), int(distance))
         for r, token_id, length, share, distance in zip(
             recalled.row,
             recalled.token_id,
-            recalled.length,
-            recalled.share,
-            recalled.distance,
+            contexts.length,
+            contexts.share,
+            contexts.distance,
             strict=True,
         )
-        if r == row
+        if r == row and length >= 0
     }
+
+
+def anywhere(recalled: Recalled, row: int) -> dict[int, tuple[int, float, int]]:
+    return entries(recalled, row, recalled.anywhere)
 
 
 def test_the_longest_context_that_each_token_followed_is_recalled() -> None:
     # start a b c a b d a b ?  with a = 3, b = 4, c = 5, d = 6
-    (recalled,) = recall_piece(as_piece(0, 3, 4, 5, 3, 4, 6, 3, 4, 7), 1, VOCAB_SIZE)
+    (recalled,) = recalled_in(as_piece(0, 3, 4, 5, 3, 4, 6, 3, 4, 7), 1)
     assert recalled.n_rows == 9
-    assert entries(recalled, 0) == {}  # only the start has been
+    assert anywhere(recalled, 0) == {}  # only the start has been
     # At the end: after "a b" came c (6 tokens ago) and d (3 ago), once each; "a" and "b" only after other tokens.
-    assert entries(recalled, 8) == {
+    assert anywhere(recalled, 8) == {
         3: (0, 0.375, 2),
         4: (0, 0.375, 1),
         5: (2, 0.5, 6),
@@ -100,42 +124,65 @@ def test_the_longest_context_that_each_token_followed_is_recalled() -> None:
 
 def test_what_comes_more_often_after_a_context_has_the_larger_share() -> None:
     # b b b c b ?: after b came b twice and c once, each by the context b; "b b" was followed by b and by c.
-    (recalled,) = recall_piece(as_piece(0, 4, 4, 4, 5, 4, 7), 6, VOCAB_SIZE)
-    assert entries(recalled, 0) == {4: (1, 2 / 3, 3), 5: (1, 1 / 3, 2)}
+    (recalled,) = recalled_in(as_piece(0, 4, 4, 4, 5, 4, 7), 6)
+    assert anywhere(recalled, 0) == {4: (1, 2 / 3, 3), 5: (1, 1 / 3, 2)}
 
 
 def test_long_pieces_are_recalled_in_parts_that_continue(monkeypatch: pytest.MonkeyPatch) -> None:
     piece = repeating_tunes(1)[0]
-    (whole,) = recall_piece(piece, 3, VOCAB_SIZE)
+    (whole,) = recalled_in(piece, 3)
     monkeypatch.setattr(memory, "_ROWS_AT_ONCE", 7)
-    parts = list(recall_piece(piece, 3, VOCAB_SIZE))
+    parts = recalled_in(piece, 3)
     assert [part.n_rows for part in parts] == [7, 7, 7, 7, 3]
     joined = memory.join_recalled(parts)
-    for name in ("row", "token_id", "length", "share", "distance"):
+    for name in ("row", "token_id"):
         assert np.array_equal(getattr(joined, name), getattr(whole, name))
+    for name in ("length", "share", "distance"):
+        assert np.array_equal(getattr(joined.anywhere, name), getattr(whole.anywhere, name))
+        assert np.array_equal(getattr(joined.aligned, name), getattr(whole.aligned, name))
+
+
+def test_aligned_is_what_lies_whole_pairs_of_bars_back() -> None:
+    # Four tokens a bar. The last place is the third of bar 3; two bars before it stands 5, after the context 7 3 4, as
+    # now. The 6 that followed the same context in bar 2 stands at the third place, too, but only one bar before.
+    piece = as_piece(0, 7, 7, 7, 7, 3, 4, 5, 7, 3, 4, 6, 7, 3, 4, 2)
+    (recalled,) = recalled_in(piece, 15)
+    assert anywhere(recalled, 0)[5] == (3, 0.5, 8)
+    assert anywhere(recalled, 0)[6] == (3, 0.5, 4)
+    aligned = entries(recalled, 0, recalled.aligned)
+    assert aligned == {5: (3, 1.0, 2)}
+
+
+def test_an_upbeat_changes_nothing_but_when_everything_happens() -> None:
+    piece = repeating_tunes(1)[0]
+    metre = metres([piece])[0]
+    later = PieceMetre(metre.onset_step + 3, metre.bar_step)
+    (one,), (other,) = (list(recall_piece(piece, m, 1, VOCAB_SIZE)) for m in (metre, later))
+    assert np.array_equal(one.aligned.length, other.aligned.length)
 
 
 def test_no_weights_leave_the_model_as_it_is() -> None:
-    nothing = MemoryMixture(np.ones(1), np.zeros((len(CLASS_STARTS), N_FEATURES)))
+    nothing = MemoryMixture(np.ones(1), np.zeros(N_WEIGHTS))
     piece = as_piece(0, 3, 4, 3, 4, 1)
-    (rows,) = MemoryPredictor([Favourite(5, 0.3)], nothing).log_probabilities([piece], 2)
+    predictor = MemoryPredictor([Favourite(5, 0.3)], nothing, ADVANCE_STEP, [BAR_STEP])
+    (rows,) = predictor.log_probabilities([piece], 2)
     assert np.allclose(rows, np.tile(Favourite(5, 0.3).row, (4, 1)))
 
 
 def test_a_bonus_multiplies_what_the_model_gives() -> None:
     # Uniform over 4; token 3 was played (context of length 0) and gets the bonus log 2: weights 2, 1, 1, 1 of 5.
-    gate = np.zeros((len(CLASS_STARTS), N_FEATURES))
-    gate[0, 0] = np.log(2)
-    (recalled,) = recall_piece(as_piece(0, 3, 2), 2, 4)
+    gate = np.zeros(N_WEIGHTS)
+    gate[0] = np.log(2)
+    (recalled,) = recalled_in(as_piece(0, 3, 2), 2, 4)
     row = np.exp(apply_gate(gate, np.full((1, 4), np.log(1 / 4)), recalled))
     assert row.tolist() == [pytest.approx([0.2, 0.2, 0.2, 0.4])]
 
 
 def test_what_the_memory_recalls_may_outweigh_the_model() -> None:
     # -1 for what the model thinks of it: the bonus cancels the model's tiny probability, 1 remains against the rest.
-    gate = np.zeros((len(CLASS_STARTS), N_FEATURES))
-    gate[0, 3] = -1
-    (recalled,) = recall_piece(as_piece(0, 3, 2), 2, 4)
+    gate = np.zeros(N_WEIGHTS)
+    gate[3] = -1
+    (recalled,) = recalled_in(as_piece(0, 3, 2), 2, 4)
     log_p = np.log([[0.5, 0.25, 0.25 - 1e-6, 1e-6]])
     assert np.exp(apply_gate(gate, log_p, recalled))[0, 3] == pytest.approx(0.5, abs=1e-5)
 
@@ -168,7 +215,7 @@ def test_neither_the_target_nor_what_follows_it_is_seen(
     mixture: MemoryMixture, tokens: list[int], cut: int, later: list[int]
 ) -> None:
     cut = min(cut, len(tokens))
-    predictor = MemoryPredictor([Favourite()], mixture)
+    predictor = predictor_of(mixture)
     one, other = as_piece(0, *tokens), as_piece(0, *tokens[:cut], *later)
     rows = [next(predictor.log_probabilities([piece], 1)) for piece in (one, other)]
     # Row i is for token i + 1; all rows up to that of the first changed token must agree.
@@ -197,7 +244,7 @@ def test_no_more_pieces_are_read_than_there_have_to_be() -> None:
         pytest.fail("a third piece was asked for")
 
     pieces = repeating_tunes(5)  # of 33 targets each
-    enough = fit_mixture([predicted()], pieces, 1, max_targets=60)
+    enough = fit_mixture([predicted()], pieces, metres(pieces), 1, max_targets=60)
     assert np.array_equal(enough.gate, fitted(pieces[:2]).gate)
 
 
@@ -215,3 +262,48 @@ def test_the_fit_is_the_minimum(mixture: MemoryMixture) -> None:
 def test_the_saved_numbers_are_the_mixture(mixture: MemoryMixture) -> None:
     back = MemoryMixture.from_json(json.loads(json.dumps(mixture.to_json())))
     assert np.array_equal(losses(back, repeating_tunes(2)), losses(mixture, repeating_tunes(2)))
+
+
+def test_what_comes_back_at_its_place_in_the_bar_is_believed_more() -> None:
+    """Bars of one note and three others, in any order but the first: a token means what its place in the bar says."""
+    rng = np.random.default_rng(3)
+    tunes = []
+    for _ in range(60):
+        first = rng.integers(3, VOCAB_SIZE)
+        bars = [[first, *rng.permutation([3, 4, 5])] for _ in range(8)]
+        tunes.append(as_piece(0, *np.concatenate(bars), 1))
+    known = fitted(tunes)
+    aligned = known.gate.reshape(2, len(CLASS_STARTS), N_FEATURES)[1]
+    without = MemoryMixture(
+        known.shares, np.concatenate([known.gate[: N_WEIGHTS // 2], 0 * aligned.ravel()])
+    )
+    on_the_bar = np.arange(12, 32, 4)
+    assert (
+        losses(known, tunes)[:, on_the_bar].mean()
+        < losses(without, tunes)[:, on_the_bar].mean() - 0.2
+    )
+
+
+class FavouriteStepper:
+    """`Favourite`, one token at a time."""
+
+    def reset(self, batch_size: int) -> None:
+        self.rows = np.tile(Favourite().row, (batch_size, 1)).astype(np.float32)
+
+    def step(self, token_ids: NDArray[np.int32]) -> NDArray[np.float32]:
+        return self.rows
+
+
+def test_what_is_read_token_by_token_is_what_is_scored(mixture: MemoryMixture) -> None:
+    pieces = repeating_tunes(3, seed=5)
+    stepper = MixtureStepper([FavouriteStepper()], mixture, ADVANCE_STEP, np.full(3, BAR_STEP))
+    stepper.reset(3)
+    steps = np.stack([stepper.step(token_ids) for token_ids in np.stack(pieces).T[:-1]], axis=1)
+    scored = list(predictor_of(mixture, 3).log_probabilities(pieces, 1))
+    assert np.allclose(steps, scored, atol=1e-5)
+
+
+def test_a_bar_is_needed_for_every_sequence(mixture: MemoryMixture) -> None:
+    stepper = MixtureStepper([FavouriteStepper()], mixture, ADVANCE_STEP, np.full(3, BAR_STEP))
+    with pytest.raises(ValueError, match="2 sequences, but bars of 3"):
+        stepper.reset(2)
