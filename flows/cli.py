@@ -195,7 +195,9 @@ def generate(
         settings["prompts.length"] = prompt_length
     with named_as_typed(OPTION_OF):
         config = build_config(settings=settings)
-        music = generate_music(run, artifacts, out, formats, config.prompts, config.generate)
+        music = generate_music(
+            run, artifacts, out, formats, config.prompts, config.generate, sampling.composer
+        )
     _show(music, print_new_music, as_json)
 
 

@@ -181,8 +181,18 @@ class SamplingOptions:
     repetition_penalty: Annotated[
         float | None, _sampling("Above 1: recent notes become less likely.")
     ] = None
+    composer: Annotated[
+        Literal["mixture", "network", "ngram"] | None,
+        _sampling(
+            "What writes: mixture, the network with n-grams and a memory of the piece (used where the run has "
+            "them); network, or ngram, alone."
+        ),
+    ] = None
     beam_width: Annotated[
-        int | None, _sampling("Beam search with this many candidates; nothing is drawn.")
+        int | None,
+        _sampling(
+            "Beam search with this many candidates; nothing is drawn (with --composer network)."
+        ),
     ] = None
     length: Annotated[int | None, _sampling("New notes, chords and rests at most (160).")] = None
     bars: Annotated[int | None, _sampling("Exact length in bars, with the prompt.")] = None

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 
 from flows.execution import Executor
 from pipeline_lib.artifacts import Artifact
-from pipeline_lib.config import PipelineConfig
+from pipeline_lib.config import GenerateConfig, PipelineConfig
 from pipeline_lib.notes.corpus.snapshot import CorpusSnapshot
 from pipeline_lib.scores.audio import available_backend
+from pipeline_lib.stores.composers import RunModels
 from pipeline_lib.tokens.constraints import check_length
 from pipeline_lib.tokens.prompt_sources import Given, read_prompt
 from pipeline_lib.tokens.tokenisers import make_tokeniser
@@ -53,8 +54,8 @@ def experiment(run: Executor, snapshot: CorpusSnapshot, config: PipelineConfig) 
     given = read_prompt(config.prompts, config.parse, config.select, tokeniser)
     catalogued, shards = read_corpus(run, snapshot, config)
     pieces, tokens = encode_corpus(run, catalogued, shards, config)
-    baselines, models = train_models(run, tokens, config)
-    music = compose_music(run, tokens, baselines, models.runs, given, config)
+    baselines, models_of, models = train_models(run, tokens, config)
+    music = compose_music(run, tokens, baselines, models_of, given, config)
     claims = None
     if config.report.claims:
         claims = run(judge_claims.call([*models.runs.values()], [*music.metrics.values()]))
@@ -101,8 +102,11 @@ def encode_corpus(
 
 def train_models(
     run: Executor, tokens: Artifact, config: PipelineConfig
-) -> tuple[Artifact, Models]:
-    """Fit the n-gram models and train every network; all are asked for the same held-out notes."""
+) -> tuple[Artifact, dict[str, RunModels], Models]:
+    """Fit the n-gram models and train every network; all are asked for the same held-out notes.
+
+    Returns the n-gram models; what each run can compose with, by its name; and how well all of them predict.
+    """
     lengths, stride = config.windows.seq_lengths, config.windows.stride
     # The same notes: those that even the longest window can predict.
     n_context, memory_targets = max(lengths), config.baselines.memory_targets
@@ -133,27 +137,31 @@ def train_models(
             for name, trained in runs.items()
         }
     )
-    return baselines, Models(runs, scores, baseline_scores)
+    models_of = {
+        name: RunModels(trained, baselines, memories.get(name)) for name, trained in runs.items()
+    }
+    return baselines, models_of, Models(runs, scores, baseline_scores)
 
 
 def compose_music(
     run: Executor,
     tokens: Artifact,
     baselines: Artifact,
-    runs: Mapping[str, Artifact],
+    models_of: Mapping[str, RunModels],
     given: Given | None,
     config: PipelineConfig,
 ) -> Music:
-    """Continue the same prompts with every network and the best n-gram model, and measure what comes out."""
+    """Continue the same prompts with every run's models and the best n-gram model, and measure what comes out."""
     generation, detailed, backend = config.generate, config.detailed_runs, available_backend()
-    only_measured = generation.model_copy(update={"n_rendered": 0})
-    of_run = {name: generation if name in detailed else only_measured for name in runs}
+    settings_of = {name: _generation_of(name, config) for name in models_of}
 
     prompts = run(choose_prompts.call(tokens, given, generation.n_samples, config.prompts))
     samples = run.each(
         {
-            name: generate.call(tokens, trained, prompts, of_run[name], backend)
-            for name, trained in runs.items()
+            name: generate.call(
+                tokens, models_of[name].needed_by(settings.composer), prompts, settings, backend
+            )
+            for name, settings in settings_of.items()
         }
     )
     control = run(
@@ -173,3 +181,13 @@ def compose_music(
         {name: check_novelty.call(tokens, samples[name], generation.length) for name in detailed}
     )
     return Music(samples, metrics, distances, novelty)
+
+
+def _generation_of(name: str, config: PipelineConfig) -> GenerateConfig:
+    """Settings of a run's samples: without a memory its network writes alone; what is not shown is not rendered."""
+    if name in config.detailed_runs:
+        return config.generate
+    changes: dict[str, object] = {"n_rendered": 0}
+    if config.generate.composer == "mixture":
+        changes["composer"] = "network"
+    return config.generate.model_copy(update=changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any
 
 from flows.journal import TRAIN_LABEL, Journal, require_journal
 from pipeline_lib.artifacts import Artifact, ArtifactStore, read_manifest
-from pipeline_lib.config import RunConfig, SelectConfig
+from pipeline_lib.config import ComposerKind, RunConfig, SelectConfig
 from pipeline_lib.errors import ArtifactError
+from pipeline_lib.stores.composers import RunModels
 from pipeline_lib.stores.tokens import read_tokeniser, read_tokens
 from pipeline_lib.tokens.corpus import TokenCorpus
 from pipeline_lib.tokens.tokenisers.base import Tokeniser
+from tasks.fit_baselines import fit_baselines
+from tasks.fit_memory import fit_memory
+from tasks.stages import Stage
 
 LATEST = "latest"
 
@@ -29,8 +34,8 @@ class FinishedRun:
     ----------
     name : str
     store : ArtifactStore
-    artifact : Artifact
-        The run's own, in this store.
+    models : RunModels
+        The network, in this store, and what else there is that it can compose with.
     corpus : TokenCorpus
     tokeniser : Tokeniser
     selection : SelectConfig
@@ -39,10 +44,32 @@ class FinishedRun:
 
     name: str
     store: ArtifactStore
-    artifact: Artifact
+    models: RunModels
     corpus: TokenCorpus
     tokeniser: Tokeniser
     selection: SelectConfig
+
+    def composer(self, wanted: ComposerKind | None) -> ComposerKind:
+        """What writes music: the mixture if nothing else is wanted, or the network alone where there is no memory.
+
+        Raises
+        ------
+        ArtifactError
+            It was asked for by name, and the run lacks a model that it needs.
+        """
+        has_memory = self.models.memory is not None
+        if wanted is None:
+            return "mixture" if has_memory else "network"
+        lacks_memory = wanted == "mixture" and not has_memory
+        if lacks_memory or (wanted == "ngram" and self.models.baselines is None):
+            missing = "memory of the piece" if lacks_memory else "n-gram model"
+            raise ArtifactError(
+                f"{self.name} cannot compose as {wanted}: there is no {missing} for it",
+                path=self.store.path(self.models.run),
+                remedy="leave --composer out, or run `music-pipeline run` again, with a larger "
+                "report.n_detailed if it has a limit: runs shown in detail get one",
+            )
+        return wanted
 
 
 def find_run(run: str, artifacts: Path) -> FinishedRun:
@@ -81,11 +108,34 @@ def find_run(run: str, artifacts: Path) -> FinishedRun:
     return FinishedRun(
         RunConfig.model_validate(_parameters(manifest)["config"]).name,
         store,
-        artifact,
+        _models(store, artifact, tokens),
         read_tokens(store, tokens),
         read_tokeniser(store, tokens),
         SelectConfig.model_validate(_parameters(of_lines)["selection"]),
     )
+
+
+def _models(store: ArtifactStore, run: Artifact, tokens: Artifact) -> RunModels:
+    """A run, its memory and the n-gram models that this was fitted with; without one, those of the same tokens."""
+    memory = _newest_child(store, fit_memory, run)
+    if memory is None:
+        return RunModels(run, _newest_child(store, fit_baselines, tokens))
+    return RunModels(run, _parent(store.manifest(memory), "baselines"), memory)
+
+
+def _newest_child(store: ArtifactStore, stage: Stage[Any], parent: Artifact) -> Artifact | None:
+    """The last artifact that a stage made of another one: whole, and as this version writes it."""
+    found: list[tuple[str, Artifact]] = []
+    for folder in (store.root / stage.kind).glob("*"):
+        with suppress(ArtifactError):
+            manifest = read_manifest(folder)
+            artifact = Artifact(**manifest["artifact"])
+            parents = [Artifact(**each) for each in manifest["parent_artifacts"]]
+            if parent in parents and artifact.schema_version == stage.schema_version:
+                for needed in (artifact, *parents):
+                    store.verify(needed)
+                found.append((manifest["written_at"], artifact))
+    return max(found)[1] if found else None
 
 
 def _relpath(run: str, artifacts: Path) -> str:

@@ -10,12 +10,12 @@ from flows.finished_runs import FinishedRun, find_run
 from flows.running import LOG_NAME
 from flows.sample_writers import SampleWriters
 from flows.terminal import ProgressDisplay, quiet_output
-from pipeline_lib.config import GenerateConfig, ParseConfig, PromptConfig
+from pipeline_lib.config import ComposerKind, GenerateConfig, ParseConfig, PromptConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.generation.composing import ExplainedComposition
 from pipeline_lib.generation.rendering import Format
 from pipeline_lib.generation.samples import Sample
-from pipeline_lib.stores.runs import read_network
+from pipeline_lib.stores.composers import read_composer
 from pipeline_lib.stores.samples import export_samples
 from pipeline_lib.tokens.prompt_sources import choose, read_prompt
 from pipeline_lib.tokens.tokenisers.base import Tokeniser
@@ -53,9 +53,14 @@ class WrittenSample:
 
 @dataclass(frozen=True)
 class NewMusic:
-    """What was written, where, and with which run."""
+    """What was written, where, by which run, and by which of its models.
+
+    ``has_memory`` says whether the run has a memory of the piece, without which its network writes alone.
+    """
 
     run: str
+    composer: ComposerKind
+    has_memory: bool
     folder: str
     samples: list[WrittenSample]
 
@@ -67,6 +72,7 @@ def generate_music(
     formats: Sequence[Format],
     prompt: PromptConfig,
     config: GenerateConfig,
+    composer: ComposerKind | None,
 ) -> NewMusic:
     """Write new pieces.
 
@@ -83,6 +89,9 @@ def generate_music(
         A file is read as those of a corpus are by default.
     config : GenerateConfig
         All samples are written, in the formats above.
+    composer : {"mixture", "network", "ngram"}, optional
+        What has to write them, or else an error says why it cannot. If not given, what the run has decides, not
+        ``config``.
 
     Raises
     ------
@@ -90,6 +99,7 @@ def generate_music(
         There is no such run, or the prompt or the settings cannot be used.
     """
     found = find_run(run, artifacts)
+    config = config.model_copy(update={"composer": found.composer(composer)})
     given = read_prompt(prompt, ParseConfig(), found.selection, found.tokeniser)
     prompts = choose(prompt, given, found.corpus, found.tokeniser, config.n_samples)
     _make_folder(out)
@@ -99,25 +109,33 @@ def generate_music(
         SampleWriters(formats, config.n_samples) as writers,
     ):
         try:
-            with display.waiting("load the network"):
+            tokeniser, progress = found.tokeniser, reporter("compose")
+            vocabulary = found.corpus.vocabulary
+            with display.waiting("load the models"):
                 from pipeline_lib.generation.new_music import compose_and_explain
 
-                network, _ = read_network(found.store, found.artifact)
+                model = read_composer(
+                    found.store,
+                    config.composer,
+                    found.models,
+                    vocabulary,
+                    prompts,
+                    tokeniser.steps_per_quarter,
+                )
             composing = compose_and_explain(
-                network,
-                found.corpus.vocabulary,
-                prompts,
-                config.grid,
-                found.tokeniser,
-                reporter("compose"),
+                model, vocabulary, prompts, config.grid, tokeniser, progress
             )
-            return _write(composing, found, out, writers)
+            return _write(composing, found, config.composer, out, writers)
         except OSError as error:
             raise _unwritable(error, Path(error.filename or out)) from None
 
 
 def _write(
-    composing: Iterable[ExplainedComposition], run: FinishedRun, out: Path, writers: SampleWriters
+    composing: Iterable[ExplainedComposition],
+    run: FinishedRun,
+    composer: ComposerKind,
+    out: Path,
+    writers: SampleWriters,
 ) -> NewMusic:
     """Write each temperature's samples as they come, and then the tables of all."""
     compositions = []
@@ -128,7 +146,7 @@ def _write(
         compositions.append(made)
     export_samples(out, run.name, compositions)
     written = [_described(s, made, run.tokeniser) for made in compositions for s in made.samples]
-    return NewMusic(run.name, str(out), written)
+    return NewMusic(run.name, composer, run.models.memory is not None, str(out), written)
 
 
 def _make_folder(out: Path) -> None:

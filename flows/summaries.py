@@ -105,6 +105,11 @@ def print_new_music(console: Console, music: NewMusic) -> None:
             _ENDINGS[sample.ended_by],
         )
     console.print(table)
+    if music.composer == "network" and not music.has_memory:
+        console.print(
+            "\nWritten by the network alone: the run has no memory of the piece to mix it with.",
+            soft_wrap=True,
+        )
     console.print(f"\nWritten to {music.folder}", soft_wrap=True, markup=False)
 
 

@@ -13,7 +13,7 @@ from tasks.progress import reporter
 from tasks.stages import stage
 
 
-@stage(kind="samples")
+@stage(kind="samples", schema_version=2)
 def generate_baseline(
     draft: Draft,
     tokens: Artifact,
@@ -33,7 +33,7 @@ def generate_baseline(
         StepperComposer(NgramStepper(known.long_term)),
         vocabulary,
         read_prompts(draft.store, prompts),
-        config.model_copy(update={"beam_width": None}).grid,
+        config.model_copy(update={"beam_width": None, "composer": "ngram"}).grid,
         read_tokeniser(draft.store, tokens),
         reporter("generate/ngram"),
     )

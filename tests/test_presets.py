@@ -9,6 +9,7 @@ import pytest
 from pipeline_lib.config import PipelineConfig
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.presets import PresetName, as_command, build_config
+from pipeline_lib.studies.lab_report.settings import Scale
 
 
 @pytest.mark.parametrize("preset", get_args(PresetName))
@@ -131,9 +132,25 @@ def test_temperatures_that_files_could_not_tell_apart_are_refused(repeated: list
 
 
 def test_a_search_has_no_grid_of_temperatures() -> None:
-    build_config("quick", {"generate.beam_width": 4})
+    search = {"generate.composer": "network", "generate.beam_width": 4}
+    build_config("quick", search)
     with pytest.raises(ConfigError, match="beam_width draws nothing"):
-        build_config("quick", {"generate.beam_width": 4, "generate.temperatures": [0.5, 1]})
+        build_config("quick", {**search, "generate.temperatures": [0.5, 1]})
+
+
+@pytest.mark.parametrize("composer", [{}, {"generate.composer": "ngram"}])
+def test_only_a_network_alone_can_search(composer: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"it needs generate\.composer=network"):
+        build_config("quick", {"generate.beam_width": 4, **composer})
+
+
+def test_the_lab_report_is_about_what_networks_write_alone() -> None:
+    composers = {
+        config.generate.composer
+        for config in (build_config("lab-report", scale=scale) for scale in get_args(Scale))
+    }
+    assert composers == {"network"}
+    assert build_config("quick").generate.composer == "mixture"
 
 
 def test_the_command_in_the_report_gives_the_same_settings() -> None:

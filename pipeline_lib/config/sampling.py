@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pipeline_lib.config.base import Seed, StageConfig, Temperature
+
+ComposerKind = Literal["mixture", "network", "ngram"]
+"""What writes music: all models together with the memory of the piece, or one of them alone."""
 
 RANDOM_PROMPT, WINDOW_PROMPT, NO_PROMPT = "random", "window", "none"
 """Names of the prompts that are no file; a file of such a name is written ``./none``."""
@@ -125,17 +128,31 @@ class ConstraintConfig(StageConfig):
 class _CompositionSettings(_DrawingSettings, ConstraintConfig):
     """Settings that one temperature and several have in common."""
 
+    composer: ComposerKind = Field(
+        "mixture",
+        description="What writes the music. mixture: the network, the best n-gram model and the memory of the "
+        "piece, as mixed for prediction (a run without a memory writes with its network alone); network: the "
+        "network alone; ngram: the best n-gram model alone.",
+    )
     beam_width: int | None = Field(
         None,
         ge=2,
         le=64,
         description="Draw nothing, but keep this many of the likeliest sequences at each token (beam search); "
-        "for comparison.",
+        "for comparison; needs composer=network.",
     )
     length: int = Field(
         160, ge=1, le=4096, description="Most new tokens of a sample; a piece may end sooner."
     )
     seed: Seed = Field(0, description="Seed of the sampling.")
+
+    @model_validator(mode="after")
+    def _search_needs_a_network(self) -> Self:
+        if self.beam_width is not None and self.composer != "network":
+            raise ValueError(
+                "beam_width searches with the network alone: it needs generate.composer=network"
+            )
+        return self
 
 
 class ComposeConfig(SamplingConfig, _CompositionSettings):

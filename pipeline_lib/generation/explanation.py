@@ -1,6 +1,6 @@
-"""Why it wrote that: what a network thought of every token of a sample, when it stood before it.
+"""Why it wrote that: what a model thought of every token of a sample, when it stood before it.
 
-Probabilities are the network's own, before temperature, truncation and constraints: they say what the style that it
+Probabilities are the model's own, before temperature, truncation and constraints: they say what the style that it
 has learnt makes likely, not what was left to choose from. *Surprise* is -log2 of the token's probability;
 *entropy* is the surprise to be expected; both in bits.
 """
@@ -15,8 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline_lib.generation.samples import Sample
-from pipeline_lib.models.networks.architectures import Network
-from pipeline_lib.models.scoring import PiecePredictor
+from pipeline_lib.models.protocols import Predictor
 from pipeline_lib.tokens.vocabulary import START, Vocabulary
 
 N_ALTERNATIVES = 3
@@ -45,15 +44,16 @@ beginning; alternatives are the likeliest other tokens."""
 
 
 def explain(
-    network: Network,
+    model: Predictor,
     vocabulary: Vocabulary,
     samples: Sequence[Sample],
 ) -> pa.Table:
-    """What the network thought of new tokens.
+    """What a model thought of new tokens.
 
     Parameters
     ----------
-    network : Network
+    model : Predictor
+        What wrote the samples.
     vocabulary : Vocabulary
     samples : sequence of Sample
         All with prompts of one length.
@@ -67,7 +67,7 @@ def explain(
     pieces = [
         vocabulary.encode([START, *sample.prompt.tokens, *sample.tokens]) for sample in samples
     ]
-    predicted = PiecePredictor(network).log_probabilities(pieces, n_given + 1)
+    predicted = model.log_probabilities(pieces, n_given + 1)
     rows: list[dict[str, Any]] = []
     for sample, piece, log_p in zip(samples, pieces, predicted, strict=True):
         durations = vocabulary.features.advance_step[piece[1:]]

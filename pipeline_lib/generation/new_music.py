@@ -1,36 +1,34 @@
-"""New music by a network: composed at each temperature, and explained."""
+"""New music by a model: composed at each temperature, and explained."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from pipeline_lib.config import ComposeConfig
+from pipeline_lib.generation.composers import ExplainingComposer
 from pipeline_lib.generation.composing import ExplainedComposition, Progress, compose_grid
 from pipeline_lib.generation.explanation import explain
-from pipeline_lib.models.networks.architectures import Network
-from pipeline_lib.models.sampling.composers import NetworkComposer
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.tokens.vocabulary import Vocabulary
 
 
 def compose_and_explain(
-    network: Network,
+    model: ExplainingComposer,
     vocabulary: Vocabulary,
     prompts: Sequence[Prompt],
     grid: Sequence[ComposeConfig],
     tokeniser: Tokeniser,
     progress: Progress = lambda step, n_steps: None,
 ) -> Iterator[ExplainedComposition]:
-    """Continue every prompt at each temperature, and say what the network thought of every new token.
+    """Continue every prompt at each temperature, and say what the model thought of every new token.
 
     Parameters
     ----------
-    network : Network
+    model : ExplainingComposer
     vocabulary, prompts, grid, tokeniser, progress
         As for `composing.compose_grid`.
     """
-    composer = NetworkComposer(network)
-    for made in compose_grid(composer, vocabulary, prompts, grid, tokeniser, progress):
-        explained = explain(network, vocabulary, made.samples)
+    for made in compose_grid(model.composer, vocabulary, prompts, grid, tokeniser, progress):
+        explained = explain(model.predictor, vocabulary, made.samples)
         yield ExplainedComposition(made.config, made.samples, explained)

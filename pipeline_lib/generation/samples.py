@@ -55,6 +55,7 @@ class Sample:
 
 
 _KINDS: dict[str, Any] = {
+    "composer": pa.string(),
     "temperature": pa.float64(),
     "top_k": pa.int32(),
     "top_p": pa.float64(),
@@ -86,7 +87,7 @@ SAMPLE_SCHEMA = pa.schema(
         pa.field("key_signature", pa.string()),
         *(pa.field(name, kind) for name, kind in _KINDS.items()),
     ],
-    metadata={"schema": "samples/2"},
+    metadata={"schema": "samples/3"},
 )
 """One row per sample: its number, the run's name, what it was given and added, and the settings."""
 

@@ -79,8 +79,10 @@ class Directly(Executor):
 
 @pytest.fixture(scope="module")
 def artifacts(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs, of which the one that reads four tokens predicts better."""
+    """Two runs, of which the one that reads four tokens predicts better, and alone has a memory."""
     from flows.experiment import encode_corpus, read_corpus
+    from tasks.fit_baselines import fit_baselines
+    from tasks.fit_memory import fit_memory
     from tasks.index_windows import index_windows
     from tasks.prepare import prepare
     from tasks.scan import take_snapshot
@@ -91,10 +93,14 @@ def artifacts(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     snapshot = take_snapshot(run.store, prepare(str(corpus)))
     catalogued, shards = read_corpus(run, snapshot, config)
     _, tokens = encode_corpus(run, catalogued, shards, config)
+    trained = {}
     for point in config.runs:
         windows = run(index_windows.call(tokens, point.seq_length, 1))
         observed = config.checkpoints, config.telemetry
-        run.each({point.name: train.call(tokens, windows, point, *observed)})
+        trained |= run.each({point.name: train.call(tokens, windows, point, *observed)})
+    best = next(iter(trained.values()))
+    baselines = run(fit_baselines.call(tokens, 8, config.baselines))
+    run(fit_memory.call(tokens, best, baselines, 8, config.baselines.memory_targets))
     results = [
         {"name": point.name, "test_perplexity": float(point.seq_length)} for point in config.runs
     ]
@@ -103,7 +109,7 @@ def artifacts(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def folder_of(run: FinishedRun) -> Path:
-    return run.store.path(run.artifact)
+    return run.store.path(run.models.run)
 
 
 def run_folder(artifacts: Path) -> Path:
@@ -135,6 +141,7 @@ def new_tokens(folder: Path) -> list[list[str]]:
         (("--range", "C4"), "--range 'C4'", "C4-C6"),
         (("--bars", "4", "--seconds", "9"), "two lengths", "change one"),
         (("--end-on-tonic",), "end_on_tonic needs bars", "change one"),
+        (("--beam-width", "4"), "it needs --composer=network", "change one"),
     ],
 )
 def test_mistakes_are_one_message_with_a_remedy(
@@ -237,6 +244,66 @@ def test_a_run_is_the_best_unless_it_is_named_or_its_folder_is(
     assert by_name.name == by_folder.name == other
     assert folder_of(by_folder) == folder_of(by_name)
     assert by_folder.corpus.vocabulary == best.corpus.vocabulary
+
+
+def written_by(generate: Generate, out: Path, *arguments: str | Path) -> tuple[str, Outcome]:
+    """What composed the samples, as all of their manifests say."""
+    done = generate(*arguments, "--n", "2", *SHORT, out=out)
+    assert done.status == 0, done.errors
+    (composer,) = {manifest["composer"] for manifest in manifests(out)}
+    return composer, done
+
+
+@pytest.mark.slow
+def test_a_run_with_a_memory_writes_with_all_its_models_unless_told_otherwise(
+    generate: Generate, artifacts: Path, tmp_path: Path
+) -> None:
+    here = "--artifacts", artifacts
+    by_folder = "--run", folder_of(find_run("latest", artifacts)), "--artifacts", tmp_path / "log"
+    for out, arguments in {
+        "mixture": here,
+        "by-folder": by_folder,
+        "network": (*here, "--composer", "network"),
+        "ngram": (*here, "--composer", "ngram"),
+    }.items():
+        composer, done = written_by(generate, tmp_path / out, *arguments)
+        assert composer == ("mixture" if out == "by-folder" else out)
+        assert "alone" not in done.output
+    assert contents(tmp_path / "mixture") == contents(tmp_path / "by-folder")
+    explained = [
+        pq.read_table(tmp_path / out / file_names.EXPLANATIONS)["probability"][0].as_py()
+        for out in ("mixture", "network", "ngram")
+    ]
+    assert len(set(explained)) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["memories", "baselines"])
+def test_a_run_without_a_memory_writes_with_its_network_alone_and_says_so(
+    generate: Generate, artifacts: Path, tmp_path: Path, lost: str
+) -> None:
+    copy = tmp_path / "artifacts"
+    shutil.copytree(artifacts, copy)
+    for path in (copy / lost).rglob("*.json"):
+        path.write_bytes(path.read_bytes()[:-9])
+    composer, done = written_by(generate, tmp_path / "out", "--artifacts", copy)
+    assert composer == "network"
+    assert "Written by the network alone: the run has no memory" in done.output
+    refused = generate("--artifacts", copy, "--composer", "mixture", *SHORT)
+    assert refused.status == 1
+    assert "cannot compose as mixture: there is no memory of the piece" in refused.errors
+    assert "--composer" in refused.errors.partition("to fix it:")[2]
+
+
+@pytest.mark.slow
+def test_a_run_that_was_never_given_a_memory_can_write_with_the_n_grams_of_its_tokens(
+    generate: Generate, artifacts: Path, tmp_path: Path
+) -> None:
+    other = find_run("latest", artifacts).name.replace("-L4-", "-L8-")
+    of_other = "--artifacts", artifacts, "--run", other
+    assert written_by(generate, tmp_path / "network", *of_other)[0] == "network"
+    composer, _ = written_by(generate, tmp_path / "ngram", *of_other, "--composer", "ngram")
+    assert composer == "ngram"
 
 
 @pytest.mark.slow

@@ -139,10 +139,10 @@ def test_equal_prompts_are_continued_in_different_ways_unless_the_likeliest_is_t
 
 def test_a_search_finds_the_same_for_equal_prompts_whatever_the_seed() -> None:
     prompts = [PROMPTS[0], PROMPTS[1], PROMPTS[0]]
-    first = composed(network(), prompts, beam_width=3, bars=2)
+    first = composed(network(), prompts, beam_width=3, bars=2, composer="network")
     assert first[0].tokens == first[2].tokens
     assert [sample.number for sample in first] == [0, 1, 2]
-    assert first == composed(network(), prompts, beam_width=3, bars=2, seed=9)
+    assert first == composed(network(), prompts, beam_width=3, bars=2, seed=9, composer="network")
     for sample in first:
         notes = sample.notes(TOKENISER)
         assert notes.end_step == 2 * notes.steps_per_bar
@@ -152,7 +152,7 @@ def test_a_search_finds_the_same_for_equal_prompts_whatever_the_seed() -> None:
 @pytest.mark.slow
 def test_equal_notes_in_other_metres_are_searched_for_apart() -> None:
     prompts = [prompt("Pitch_60:1", time_signature=metre) for metre in ("3/4", "4/4")]
-    samples = composed(network(), prompts, beam_width=2, bars=2)
+    samples = composed(network(), prompts, beam_width=2, bars=2, composer="network")
     assert [sample.notes(TOKENISER).end_step for sample in samples] == [24, 32]
 
 
@@ -160,7 +160,7 @@ def test_equal_notes_in_other_metres_are_searched_for_apart() -> None:
 @pytest.mark.parametrize("beam_width", [None, 2])
 def test_progress_is_told_to_the_end(beam_width: int | None) -> None:
     told: list[tuple[int, int]] = []
-    config = ComposeConfig(beam_width=beam_width, length=40)
+    config = ComposeConfig(composer="network", beam_width=beam_width, length=40)
     composer = NetworkComposer(network())
     compose(composer, KNOWN, PROMPTS, config, TOKENISER, lambda n, total: told.append((n, total)))
     assert told[-1][0] == told[-1][1]

@@ -13,6 +13,7 @@ from pipeline_lib.config import NetworkConfig
 from pipeline_lib.generation.explanation import EXPLANATION_SCHEMA, N_ALTERNATIVES, explain
 from pipeline_lib.generation.samples import Sample
 from pipeline_lib.models.networks.architectures import Network
+from pipeline_lib.models.scoring import PiecePredictor
 from pipeline_lib.models.training.checkpoints import to_numpy
 from pipeline_lib.tokens.vocabulary import SPECIAL_TOKENS, START
 from tests.generation.tiny_music import KNOWN, TOKENISER, ending_network, network, prompt
@@ -32,7 +33,7 @@ SAMPLES = [
 
 
 def rows_of(net: Network, samples: list[Sample] = SAMPLES) -> dict[int, list[dict[str, Any]]]:
-    table = explain(net, KNOWN, samples)
+    table = explain(PiecePredictor(net), KNOWN, samples)
     assert table.schema.equals(EXPLANATION_SCHEMA, check_metadata=True)
     rows: dict[int, list[dict[str, Any]]] = {sample.number: [] for sample in samples}
     for row in table.to_pylist():
@@ -118,6 +119,6 @@ def test_without_a_prompt_the_first_token_is_explained_from_the_start_alone() ->
 
 
 def test_nothing_new_has_no_explanation() -> None:
-    table = explain(network(), KNOWN, [SAMPLES[2]])
+    table = explain(PiecePredictor(network()), KNOWN, [SAMPLES[2]])
     assert len(table) == 0
     assert table.schema.equals(EXPLANATION_SCHEMA)

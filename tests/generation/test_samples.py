@@ -29,6 +29,7 @@ CONFIG = ComposeConfig(
     min_pitch=48,
     max_pitch=84,
     end_on_tonic=True,
+    composer="network",
     beam_width=4,
     length=99,
     seed=17,

@@ -144,10 +144,11 @@ def test_the_best_n_gram_model_continues_the_prompts_at_each_temperature(
 def test_n_gram_samples_are_drawn_where_networks_search(
     store: ArtifactStore, tokens: Artifact, baselines: Artifact
 ) -> None:
-    searched = GenerateConfig(beam_width=3, bars=2)
+    searched = GenerateConfig(composer="network", beam_width=3, bars=2)
     drawn = generate_baseline(store, tokens, baselines, write_prompts(store, tokens), searched)
     table: pa.Table = store.read_table(drawn, file_names.SAMPLES)
     assert table["beam_width"].to_pylist() == [None] * 4
+    assert table["composer"].to_pylist() == ["ngram"] * 4
     assert table["ended_by"].to_pylist() == ["asked"] * 4
 
 
