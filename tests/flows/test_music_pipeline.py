@@ -18,7 +18,7 @@ from flows.execution import PlannedCall
 from flows.inspection import inspect_artifact
 from flows.journal import CACHED, Journal, load_journal
 from flows.running import plan_flow
-from pipeline_lib.artifacts import ArtifactStore
+from pipeline_lib.artifacts import ArtifactStore, read_manifest
 from pipeline_lib.errors import ConfigError, CorpusError
 from pipeline_lib.stores import file_names
 from pipeline_lib.tokens.tokenisers import TOKENISERS
@@ -319,6 +319,24 @@ def test_only_the_first_seeds_run_of_each_network_is_shown_in_detail(
         if entry.stage.startswith("generate/lstm")
     }
     assert sorted(rendered.values()) == [0, 1]
+    assert origin(artifacts / artifact_of(seeds, "generate/lstm1x16-embedding8-L4-lr0.004-s0")) == (
+        {"mixture"},
+        {"tokens", "prompts", "runs", "baselines", "memories"},
+    )
+    assert origin(artifacts / artifact_of(seeds, "generate/lstm1x16-embedding8-L4-lr0.004-s1")) == (
+        {"network"},
+        {"tokens", "prompts", "runs"},
+    )
+    assert origin(artifacts / artifact_of(seeds, "generate/ngram")) == (
+        {"ngram"},
+        {"tokens", "prompts", "baselines"},
+    )
+
+
+def origin(samples: Path) -> tuple[set[str], set[str]]:
+    """What composed samples, and the kinds of all that it read."""
+    composers = pq.read_table(samples / file_names.SAMPLES)["composer"].to_pylist()
+    return {*composers}, {p["kind"] for p in read_manifest(samples)["parent_artifacts"]}
 
 
 @pytest.mark.parametrize("kind", sorted(set(TOKENISERS) - {"note_event"}))
