@@ -18,6 +18,7 @@ from pipeline_lib.generation.samples import Sample
 from pipeline_lib.models.memory.mixture import fit_mixture
 from pipeline_lib.models.ngrams.counts import count_ngrams
 from pipeline_lib.models.ngrams.smoothed import NgramModel, witten_bell
+from pipeline_lib.tokens.metre import bar_step, piece_metres
 from tests.generation.tiny_music import KNOWN, STEPS, TOKENISER, network, prompt
 
 PROMPTS = [
@@ -37,7 +38,8 @@ def mixture(network_share: float = 0.5) -> ExplainingComposer:
     """Both models in given shares, and a memory that is sure of nothing but what has come before."""
     piece = np.array([0, *[5, 9, 7, 12] * 5, 1], np.int32)
     uniform = np.full((len(piece) - 1, N_TOKENS), -np.log(N_TOKENS))
-    fitted = fit_mixture([[uniform]], [piece], 1, max_targets=100)
+    metres = piece_metres([piece], KNOWN.features.advance_step, [bar_step("4/4", STEPS)])
+    fitted = fit_mixture([[uniform]], [piece], metres, 1, max_targets=100)
     weights = type(fitted)(np.array([network_share, 1 - network_share]), fitted.gate)
     return compose_with_mixture(network(), ngram(), weights, KNOWN, PROMPTS, STEPS)
 
