@@ -115,5 +115,5 @@ def _prefect_server() -> Check:
         "Prefect server",
         "optional",
         "none set",
-        "runs start their own; deployments need one: see README",
+        "runs start their own; deployments need one: see docs/schedule-and-deploy.md",
     )

@@ -208,15 +208,15 @@ def evaluate(
     *,
     against: Annotated[
         ExistingDirectory | None,
-        Parameter(help="Folder of music to hold it against, such as the corpus."),
+        Parameter(help="Folder of music to compare it with, such as the corpus."),
     ] = None,
     log_folder: LogFolder = DEFAULT_ARTIFACTS,
     as_json: Json = False,
 ) -> None:
     """Measure any folder of music, this program's or another's, and how far it is from other music.
 
-    With --against: the distance of the two sets metric by metric and over all of them, whether differences are more
-    than chance, and the longest passages that both have. A piece that is there in several formats is measured once.
+    With --against: the distance of the two sets metric by metric and over all of them, whether chance explains the
+    difference, and the longest passages that both have. A piece that is there in several formats is measured once.
     """
     from flows.evaluation import evaluate_music
     from flows.evaluation_summary import print_evaluation

@@ -98,7 +98,7 @@ class ExperimentOptions:
         Literal["quick", "full", "tiny", "lab-report"],
         _setting(
             "quick: minutes on two cores (used if not given); full: hours; tiny: to see it run; lab-report: what "
-            "learning rate, length and temperature do, with the lab report's seven claims judged."
+            "learning rate, length and temperature do, with the lab report's seven claims tested."
         ),
     ] = "quick"
     scale: Annotated[

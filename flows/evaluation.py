@@ -44,7 +44,7 @@ _PREFERRED_SUFFIXES = (".mid", ".midi", ".musicxml", ".mxl", ".xml", ".krn", ".a
 
 @dataclass(frozen=True)
 class MeasuredMetric:
-    """One metric of a folder's pieces; where it is held against another folder, of those too.
+    """One metric of a folder's pieces; where it is compared with another folder, of those too.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Folder:
-    """What was read of a folder."""
+    """A folder of music, and how many of its files and pieces were read."""
 
     path: str
     n_pieces: int
@@ -100,7 +100,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that was found.
+    """Figures of a folder of music and, where there is a second, how far apart the two are.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ _FEW_PIECES = 10
 
 
 def print_evaluation(console: Console, evaluation: Evaluation) -> None:
-    """The metrics of a folder and, where it is held against another, how far apart they are."""
+    """The metrics of a folder and, where it is compared with another, how far apart they are."""
     for folder in (evaluation.folder, evaluation.against):
         if folder is not None:
             console.print(_folder_line(folder), soft_wrap=True)
@@ -62,23 +62,32 @@ def _print_notes(console: Console, evaluation: Evaluation) -> None:
     console.print(
         f"\n{name}: likeness of the pieces' rhythms to {likened_to}.", soft_wrap=True, markup=False
     )
+    if other:
+        console.print(
+            "overlap: 1 if the two sets are alike, 0 if they have nothing in common; delta (Cliff's): above 0 where "
+            "this folder is mostly higher, 1 at most; p: small where chance hardly explains the difference.",
+            soft_wrap=True,
+        )
     n = min(folder.n_pieces for folder in (evaluation.folder, other) if folder is not None)
     if n < _FEW_PIECES:
         console.print(
-            f"[yellow]Caution:[/] with fewer than {_FEW_PIECES} pieces the intervals say little."
+            f"[yellow]Caution:[/] with fewer than {_FEW_PIECES} pieces, the 95 % intervals (how far chance may have "
+            "moved a mean) say little.",
+            soft_wrap=True,
         )
 
 
 def _print_distance(console: Console, evaluation: Evaluation) -> None:
     n_apart = sum(m.p_holm is not None and m.p_holm < _SIGNIFICANT_P for m in evaluation.metrics)
     console.print(
-        f"\nOver all metrics the two are {_figure(evaluation.mmd_squared)} apart (MMD², 0 if alike; "
-        f"p {_figure(evaluation.mmd_p)}); {n_apart} of {len(evaluation.metrics)} metrics differ by more than "
-        "chance (p < 0.05 after Holm).",
+        f"\n{n_apart} of {len(evaluation.metrics)} metrics differ by more than chance explains (p below 0.05, "
+        f"corrected by Holm's method). All metrics together, the folders are {_figure(evaluation.mmd_squared)} "
+        f"apart (MMD², around 0 if alike; p {_figure(evaluation.mmd_p)}).",
         soft_wrap=True,
     )
     console.print(
-        f"Of the 8-grams of a piece, {_figure(evaluation.copy_rate, 2)} are in the other folder on average.",
+        f"On average, {_figure(evaluation.copy_rate, 2)} of a piece's 8-grams (8 melodic intervals in a row, with "
+        "their durations; 1 would be all) are in the other folder, too.",
         soft_wrap=True,
     )
     for match in evaluation.matches:

@@ -23,7 +23,7 @@ TRAIN_LABEL = "train/"
 
 @dataclass(frozen=True)
 class Entry:
-    """One stage call.
+    """Record of one stage call in the journal.
 
     Parameters
     ----------
@@ -106,12 +106,12 @@ def load_journal(store: ArtifactStore) -> Journal | None:
 
 
 def require_journal(store: ArtifactStore) -> Journal:
-    """As `load_journal`, where there has to be one.
+    """Load the journal of the last experiment, of which there has to be one.
 
     Raises
     ------
     ArtifactError
-        Nothing has run yet, too.
+        Nothing has run yet, or the journal is damaged or of another version.
     """
     journal = load_journal(store)
     if journal is None:
@@ -122,7 +122,10 @@ def require_journal(store: ArtifactStore) -> Journal:
 
 
 def last_journal(store: ArtifactStore) -> Journal | None:
-    """As `load_journal`, but an unreadable journal is none: a run must not stop at it."""
+    """Load the last experiment's journal; None where there is none, or where it cannot be read.
+
+    A damaged journal must not keep a run from starting: the run writes a new one.
+    """
     try:
         return load_journal(store)
     except ArtifactError:
@@ -135,7 +138,7 @@ def artifacts_by_label(journal: Journal | None) -> dict[str, Path]:
 
 
 def _journal(values: Any) -> Journal:
-    """Inverse of what `Journal.save` writes; an unknown or missing field is an error."""
+    """Make a journal from what `Journal.save` wrote; an unknown or missing field is an error."""
     if not isinstance(values, dict) or set(values) != {f.name for f in fields(Journal)}:
         raise ValueError("it has other fields than this version writes")
     if not isinstance(values["known"], dict):

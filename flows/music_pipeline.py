@@ -52,7 +52,7 @@ def music_pipeline(
     Args:
         corpus: Name of the bundled corpus, or path of a folder of MIDI or scores.
         preset: Settings to start from. quick: minutes on two cores; full: hours; tiny: to see it run;
-            lab-report: the experiment with learning rates, lengths and temperatures, and its claims judged.
+            lab-report: the experiment with learning rates, lengths and temperatures, and its claims tested.
         scale: Of the preset lab-report, small if empty. original: its three runs; full: days without a GPU.
         seq_lengths: Input tokens per window; a run for each. The preset's if empty.
         learning_rates: Learning rates of Adam, each above 0 and at most 1; a run for each. The preset's

@@ -28,7 +28,12 @@ _MUCH_UNKNOWN = 0.05
 _MOST_REJECTS = 20
 _MOST_LETTERS = 32
 
-_ENDINGS = {"model": "the model", "asked": "length asked for", "limit": "most tokens"}
+_ENDINGS = {
+    "model": "the model",
+    "asked": "reached the length asked for",
+    "limit": "reached --length",
+}
+"""What is shown for each `pipeline_lib.generation.samples.Ending`."""
 
 _COLOURS = {
     "ran": "cyan",
@@ -58,7 +63,7 @@ def print_outcome(console: Console, journal: Journal, seconds: float) -> None:
     if unknown_share > _MUCH_UNKNOWN:
         console.print(
             f"[yellow]Caution:[/] {unknown_share:.0%} of the test notes and chords are not in the "
-            "vocabulary and are left out: these figures say little about this corpus."
+            "vocabulary (too rare in the training pieces) and are left out: these figures say little about this corpus."
         )
     console.print(f"\nReport: {journal.report}", soft_wrap=True, markup=False)
 
@@ -159,8 +164,8 @@ def print_plan(console: Console, calls: Sequence[PlannedCall]) -> None:
 def print_status(console: Console, journal: Journal) -> None:
     """What the last run did."""
     console.print(
-        f"{journal.corpus}: {journal.state}, started {journal.started_at}, took {journal.seconds:.1f} s; "
-        "below, the workers' time, which may run side by side\n"
+        f"{journal.corpus}: {journal.state}, started {journal.started_at}, took {journal.seconds:.1f} s. "
+        "Worker seconds add up to more than that where stages ran side by side.\n"
     )
     _print_entries(console, journal)
     if journal.report:
@@ -242,7 +247,10 @@ def _print_calls(
 
 
 def _results_table(results: Sequence[dict[str, Any]]) -> Table:
-    table = Table(title="Held-out test notes, the same for every row", title_justify="left")
+    table = Table(
+        title="Guessing the next token of the test pieces (perplexity: lower is better)",
+        title_justify="left",
+    )
     table.add_column("model")
     for name in ("seq_length", "test perplexity", "test accuracy"):
         table.add_column(name, justify="right")

@@ -18,9 +18,6 @@ settings.load_profile("repeatable")
 
 REPOSITORY = Path(__file__).parents[1]
 
-# Examples are looked for in all modules; those of one name in several folders would be taken for each other.
-collect_ignore_glob = ["*/conftest.py"]
-
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:

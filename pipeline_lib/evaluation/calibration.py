@@ -7,10 +7,12 @@ numbers as possible (Nguyen and O'Connor 2015); most bins of equal width would b
     ECE = Σ over bins of n_bin / n * |accuracy of the bin - mean confidence of the bin|
 
 Sources: expected calibration error and reliability diagrams after Guo et al. (2017). Of finitely many targets not even
-a perfectly calibrated model's ECE is 0: by chance alone it is about 0.4 sqrt(n_bins / n), and less where it is sure.
+a perfectly calibrated model's ECE is 0; see `chance_ece`.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,15 @@ from pipeline_lib.evaluation.statistics import equal_mass_bins
 
 N_BINS = 15
 """Number of bins, at most, of a reliability curve."""
+
+
+def chance_ece(n_targets: int, n_bins: int = N_BINS) -> float:
+    """ECE that a perfectly calibrated model has at most on average, by chance alone: 0.4 sqrt(n_bins / n).
+
+    The accuracy of a bin of m targets has a standard deviation of at most 0.5 / sqrt(m), and a normal variable lies
+    0.8 standard deviations from its mean on average. It is less where the model is surer than 50 %.
+    """
+    return 0.4 * math.sqrt(n_bins / n_targets)
 
 
 def reliability_curve(

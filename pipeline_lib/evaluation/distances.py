@@ -183,7 +183,7 @@ def density(values: FloatArray, grid: FloatArray) -> FloatArray:
 
 
 def _bandwidth(values: FloatArray) -> float:
-    """Scott's rule (1992) in one dimension: ``sd × n^(−1/5)``."""
+    """Bandwidth of the kernel by Scott's rule (1992) in one dimension: ``sd × n^(−1/5)``."""
     return float(values.std(ddof=1) * len(values) ** -0.2)
 
 

@@ -1,4 +1,4 @@
-"""Sets of pieces that are measured side by side, and which stretch of a real piece stands beside new music."""
+"""Sets of pieces that are measured and compared, and the stretches of real pieces that new music is compared with."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from pipeline_lib.tokens.corpus import TokenCorpus
 from pipeline_lib.tokens.tokenisers.base import Tokeniser
 
 GENERATED, CONTROL = "generated", "control"
-"""Samples of a network, and of the n-gram model."""
+"""Names of the sets of samples: those of a network, and those of the n-gram model."""
 CORPUS, TRAIN, HELD_OUT = "corpus", "train", "held_out"
-"""Test pieces, train pieces, and valid and test pieces together."""
+"""Names of the sets of real pieces: those of test, those of train, and those of valid and test together."""
 
 
 def stretches(
     corpus: TokenCorpus, split: Split, prompt_length: int, length: int, tokeniser: Tokeniser
 ) -> dict[str, GridNotes]:
-    """What stands beside continuations, by piece_id: some tokens of each piece after as many as a prompt has.
+    """Take the stretches of real pieces that continuations are compared with, by piece_id.
+
+    A stretch is as long as a continuation, and begins after as many tokens of its piece as a prompt has.
 
     Parameters
     ----------
     corpus : TokenCorpus
     split : Split
-    prompt_length, length : int
-        Tokens that are left out, and that are taken at most. A piece without any after the prompt has no stretch.
+        The split whose pieces are taken.
+    prompt_length : int
+        Number of tokens that are left out at the beginning of each piece. A piece with no more has no stretch.
+    length : int
+        Number of tokens that are taken at most.
     tokeniser : Tokeniser
+        Tokeniser that the corpus was encoded with.
     """
     stop = prompt_length + length
     return {

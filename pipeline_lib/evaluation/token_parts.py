@@ -40,7 +40,7 @@ class TokenParts:
 
     @classmethod
     def of(cls, tokens: TokenFeatures) -> TokenParts:
-        """Arrange the features of a vocabulary's tokens."""
+        """Find the parts of all tokens of a vocabulary, from their features."""
         pitch_of = tokens.pitch_group
         counts = np.bincount(pitch_of)
         return cls(

@@ -130,9 +130,9 @@ def join_lines(pieces: Mapping[str, GridNotes]) -> Lines:
 def lines_of_corpus(
     corpus: TokenCorpus, rows: Sequence[dict[str, Any]], tokeniser: Tokeniser
 ) -> Lines:
-    """The top lines of whole pieces of a token corpus, as `join_lines` has them.
+    """Join the top lines of whole pieces of a token corpus, as `join_lines` does.
 
-    Where every token is a whole event, no piece is decoded: in time for ten million notes.
+    Where every token is a whole event, no piece is decoded: that is fast enough for ten million notes.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def lines_of_corpus(
     rows : sequence of dict
         Rows of the corpus's table of pieces.
     tokeniser : Tokeniser
-        The corpus's.
+        Tokeniser that the corpus was encoded with.
     """
     if not tokeniser.writes_events:
         return join_lines(

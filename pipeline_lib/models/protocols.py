@@ -1,4 +1,4 @@
-"""Protocols of models: a `Predictor` can be scored, a `Stepper` can compose.
+"""Protocols of models: a `Predictor` can be scored, a `Composer` continues prompts, a `Stepper` can be made into one.
 
 Networks, n-gram models and mixtures of them all follow these.
 """
@@ -61,17 +61,22 @@ class Composer(Protocol):
         length: int,
         progress: Callable[[int, int], None],
     ) -> list[NDArray[np.int32]]:
-        """The new tokens of each prompt, without prompt, start or end.
+        """Continue each prompt with new tokens.
 
         Parameters
         ----------
         prompts : sequence of int32 arrays
             Token ids, without the start token; all of one length, which may be 0.
         constraints : Constraints
-            A row for each prompt.
+            Constraints with a row for each prompt.
         config : ComposeConfig
         length : int
-            New tokens per prompt at most.
+            Number of new tokens per prompt at most.
         progress : callable
-            Told the steps done and the number of steps.
+            A function that is told the steps done and the number of steps.
+
+        Returns
+        -------
+        list of int32 arrays
+            The new tokens of each prompt, without prompt, start or end.
         """

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from pipeline_lib.evaluation.calibration import chance_ece
 from pipeline_lib.evaluation.sets import HELD_OUT
 from pipeline_lib.reports.content import (
     BaselineResult,
@@ -28,7 +29,9 @@ def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
     """The paragraphs of the summary, in one language."""
     if content.claims:
         yield verdict_counts(content.claims, texts)
-    yield _network_against_ngram(content, texts)
+    yield texts("finding.between_sentences").join(
+        [_network_against_ngram(content, texts), _perplexity_explained(content, texts)]
+    )
     if content.with_memory:
         yield texts("finding.between_sentences").join(_what_memory_adds(content, texts))
     yield texts("finding.between_sentences").join(_effect_of_seq_length(content, texts))
@@ -47,6 +50,12 @@ def results_note(content: ReportContent, texts: Texts) -> str:
     if most - fewest > NOTEWORTHY_SHARE * most:
         sentences.append(texts("results.fewer_pieces", fewest=f"{fewest:,}", most=f"{most:,}"))
     return texts("finding.between_sentences").join(sentences)
+
+
+def prediction_note(content: ReportContent, texts: Texts) -> str:
+    """What one has to know to read how well models predict, in one language."""
+    chance_percent = 100 * chance_ece(content.runs[0].n_targets)
+    return texts("prediction.note", percent=f"{chance_percent:.1f}")
 
 
 def detailed_note(content: ReportContent, texts: Texts) -> Iterator[str]:
@@ -108,11 +117,16 @@ def _network_against_ngram(content: ReportContent, texts: Texts) -> str:
     change_percent = 100 * (run.test_perplexity / baseline.test_perplexity - 1)
     return texts(
         "finding.beats" if change_percent < 0 else "finding.loses",
-        order=baseline.order,
         ngram=f"{baseline.test_perplexity:.2f}",
         percent=f"{abs(change_percent):.1f}",
         **values,
     )
+
+
+def _perplexity_explained(content: ReportContent, texts: Texts) -> str:
+    """What a perplexity near that of the best network means."""
+    rounded = max(2, round(best_run(content.runs).test_perplexity))
+    return texts("finding.perplexity", rounded=rounded)
 
 
 def model_name(result: Result, texts: Texts) -> str:
@@ -206,6 +220,8 @@ def _musical_differences(content: ReportContent, texts: Texts) -> Iterator[str]:
         key = "finding.music_differs" if metrics else "finding.music_alike"
         values = {"n": len(metrics), "total": total, "run": run}
         sentences.append(texts(key, metrics=texts.listed(metrics), **values))
+    if any(apart.values()):
+        sentences.append(texts("finding.intervals"))
     yield texts("finding.between_sentences").join(sentences)
 
 
@@ -247,9 +263,9 @@ def _metrics_apart(rows: pd.DataFrame, texts: Texts) -> list[str]:
 
 
 def _flagged(content: ReportContent, texts: Texts) -> Iterator[str]:
-    """How many samples are flagged: of the best run in detail, and of the one with most of them, if it has more.
+    """How many samples copy more than is usual: of the best run in detail, and of the one with most of them.
 
-    Nothing where no held-out piece says what is usual.
+    The second is told only where it has more than the best run; nothing where no held-out piece says what is usual.
     """
     novelty = content.copying.novelty
     held_out = novelty[novelty["set"] == HELD_OUT]["is_flagged"]
@@ -257,14 +273,19 @@ def _flagged(content: ReportContent, texts: Texts) -> Iterator[str]:
         return
     of_runs = novelty.groupby("run", sort=False)["is_flagged"]
     n_flagged, best = of_runs.sum(), best_run(content.detailed_runs).name
+    n, total = int(n_flagged[best]), int(of_runs.size()[best])
+    usual = texts(
+        "finding.copies_usual",
+        n=n,
+        total=total,
+        held_out=int(held_out.sum()),
+        held_out_total=len(held_out),
+    )
+    yield texts("finding.between_sentences").join([_copies(best, n, total, texts), usual])
     most = str(n_flagged.idxmax())
-    for run in (best, most) if n_flagged[most] > n_flagged[best] else (best,):
-        flagged = of_runs.get_group(run)
-        yield texts(
-            "finding.copying",
-            run=run,
-            n=int(flagged.sum()),
-            total=len(flagged),
-            held_out=int(held_out.sum()),
-            held_out_total=len(held_out),
-        )
+    if n_flagged[most] > n:
+        yield _copies(most, int(n_flagged[most]), int(of_runs.size()[most]), texts)
+
+
+def _copies(run: str, n: int, total: int, texts: Texts) -> str:
+    return texts("finding.copies_some" if n else "finding.copies_none", run=run, n=n, total=total)

@@ -32,6 +32,7 @@ from pipeline_lib.reports.findings import (
     findings,
     is_apart,
     model_name,
+    prediction_note,
     results_cautions,
     results_note,
 )
@@ -76,6 +77,7 @@ def render_page(content: ReportContent) -> str:
         findings=_paragraphs(content, findings),
         results_cautions=_paragraphs(content, results_cautions),
         results_note=in_all_languages(lambda texts: results_note(content, texts)),
+        prediction_note=in_all_languages(lambda texts: prediction_note(content, texts)),
         detailed_note=_paragraphs(content, detailed_note),
         detailed_names=translated("training.names", shared=shared) if shared else "",
         names_note=in_all_languages(lambda texts: names_note(content, texts)),

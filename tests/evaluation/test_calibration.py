@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline_lib.evaluation.calibration import expected_calibration_error, reliability_curve
+from pipeline_lib.evaluation.calibration import (
+    N_BINS,
+    chance_ece,
+    expected_calibration_error,
+    reliability_curve,
+)
 
 
 def ece(confidence: list[float] | NDArray[np.float64], is_hit: object) -> float:
@@ -57,3 +62,13 @@ def test_of_hits_drawn_with_the_confidence_only_chance_remains() -> None:
 
 def test_of_nothing_nothing_is_known() -> None:
     assert np.isnan(ece([], []))
+
+
+def test_a_coin_that_knows_itself_has_the_error_of_chance() -> None:
+    # 0.4 sqrt(15 / 1500) = 0.04. Confidences hardly differ from 1/2, so that each bin is 100 tosses.
+    rng = np.random.default_rng(0)
+    tosses = rng.random((200, 1500)) < 0.5
+    confidence = 0.5 + np.linspace(0, 1e-6, 1500)
+    errors = [ece(confidence, is_hit) for is_hit in tosses]
+    assert chance_ece(1500, N_BINS) == pytest.approx(0.04)
+    assert np.mean(errors) == pytest.approx(chance_ece(1500), rel=0.03)

@@ -129,7 +129,7 @@ def test_the_text_names_folders_metrics_and_passages(
     assert "per quarter note" in text
     assert "window_pitch" not in text
     assert "likeness of the pieces' rhythms to those of both folders together" in text
-    assert "fewer than 10 pieces the intervals say little" in text
+    assert "fewer than 10 pieces, the 95 % intervals" in text
     assert "MMD²" in text
     assert "100 notes of random-00.mid are in random-00.mid, +0 semitones" in text
 

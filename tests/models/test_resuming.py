@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,45 +77,98 @@ def test_a_checkpoint_that_is_not_whole_does_not_count(tmp_path: Path) -> None:
     assert not tmp_path.exists() or list(tmp_path.iterdir()) == []
 
 
-SCRIPT = """
-import sys
-from pathlib import Path
-from tests.models.test_resuming import SETTINGS, digest, train
-print(digest(train(Path(sys.argv[1]), **SETTINGS)))
-"""
 SETTINGS: dict[str, Any] = {**STREAMS, "max_epochs": 60, "patience": 60}
 
+SERVER = """
+import os, sys
+from pathlib import Path
+from tests.models.test_resuming import SETTINGS, digest, train
+for line in sys.stdin:
+    folder = Path(line.strip())
+    child = os.fork()
+    if not child:
+        Path(f"{folder}.digest").write_text(digest(train(folder, **SETTINGS)))
+        os._exit(0)
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("ended", flush=True)
+"""
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(folder)],
-        cwd=REPOSITORY,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+
+class Trainings:
+    """Starts trainings in processes of their own; they come from one that has loaded TensorFlow and done no more."""
+
+    def __init__(self) -> None:
+        self._server = subprocess.Popen(
+            [sys.executable, "-c", SERVER],
+            cwd=REPOSITORY,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            bufsize=1,
+        )
+
+    def start(self, folder: Path) -> int:
+        """Begin, or go on with, the training of a folder; returns the process's number."""
+        self._write(str(folder))
+        return int(self._read())
+
+    def wait(self) -> None:
+        """Until the training has ended, in whatever way."""
+        assert self._read() == "ended"
+
+    def run(self, folder: Path) -> str:
+        """Train to the end; returns the digest of the weights."""
+        self.start(folder)
+        self.wait()
+        return folder.with_name(f"{folder.name}.digest").read_text()
+
+    def end(self) -> None:
+        self._server.kill()
+        self._server.communicate()
+
+    def _write(self, line: str) -> None:
+        assert self._server.stdin is not None
+        self._server.stdin.write(f"{line}\n")
+
+    def _read(self) -> str:
+        assert self._server.stdout is not None
+        return self._server.stdout.readline().strip()
+
+
+@pytest.fixture
+def trainings() -> Iterator[Trainings]:
+    running = Trainings()
+    yield running
+    running.end()
 
 
 @pytest.mark.slow
-def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(tmp_path: Path) -> None:
-    whole = start(tmp_path / "whole").communicate()[0].strip()
+def test_killed_at_ten_random_moments_it_ends_with_the_same_weights(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    whole = trainings.run(tmp_path / "whole")
     assert len(whole) == 64
     random_moment = random.Random(0)
-    n_killed = 0
-    while n_killed < 10:
-        process = start(tmp_path / "killed")
+    killed = tmp_path / "killed"
+    for n_killed in range(10):
+        process = trainings.start(killed)
         # Counted from the first sign of life, so that a slow start does not spend all the moments.
-        seen = newest_step(tmp_path / "killed")
-        while process.poll() is None and newest_step(tmp_path / "killed") == seen:
+        seen = newest_step(killed)
+        while newest_step(killed) == seen and not finished(killed):
             time.sleep(0.01)
         time.sleep(random_moment.uniform(0.0, 0.5))
-        if process.poll() is not None:
+        if finished(killed):
             pytest.fail(f"the training ended before it had been killed {n_killed + 1} times")
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        n_killed += 1
-    assert start(tmp_path / "killed").communicate()[0].strip() == whole
+        os.kill(process, signal.SIGKILL)
+        trainings.wait()
+    assert trainings.run(killed) == whole
+
+
+def finished(folder: Path) -> bool:
+    return folder.with_name(f"{folder.name}.digest").exists()
 
 
 def newest_step(folder: Path) -> str:

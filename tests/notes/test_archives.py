@@ -10,12 +10,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tiny_archives import ARCHIVE_SUFFIXES, Members, archive_of, tar_of, zip_of
 
 from pipeline_lib.notes.corpus import archives
 from pipeline_lib.notes.corpus.archives import archive_suffix, is_sequential, read_members
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.table import RejectReason
+from tests.notes.tiny_archives import ARCHIVE_SUFFIXES, Members, archive_of, tar_of, zip_of
 
 TWO: Members = [("z/b.mid", b"two"), ("a.mid", b"one")]
 HEADER = tarfile.BLOCKSIZE

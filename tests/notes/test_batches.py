@@ -7,7 +7,6 @@ import hashlib
 import numpy as np
 import pytest
 import symusic
-from tiny_files import TUNE_ABC, TWO_NOTES, midi_file, rising_line
 
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.batches import batch_of, sorted_pieces
@@ -16,6 +15,7 @@ from pipeline_lib.notes.corpus.snapshot import SourceFile
 from pipeline_lib.notes.midi.files import read_midi, read_unsorted
 from pipeline_lib.notes.midi.packed import KEY, METRE, NOTE, TEMPO, packed
 from pipeline_lib.notes.parsing import parse_files, read_pieces
+from tests.notes.tiny_files import TUNE_ABC, TWO_NOTES, midi_file, rising_line
 
 CONFIG = ParseConfig()
 TEMPO_100 = b"\xff\x51\x03\x09\x27\xc0"

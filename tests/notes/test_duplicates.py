@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from symusic import Score
-from tiny_notes import Rows, make_notes
 
 from pipeline_lib.notes.corpus.duplicates import (
     SKETCH_SIZE,
@@ -23,6 +22,7 @@ from pipeline_lib.notes.corpus.duplicates import (
 )
 from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.notes.table import DuplicateKind
+from tests.notes.tiny_notes import Rows, make_notes
 
 TUNE: Rows = [(0, 480, 60), (480, 240, 64), (720, 240, 67)]
 

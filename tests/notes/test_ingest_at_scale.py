@@ -125,7 +125,7 @@ _INGEST_AND_TELL_PEAK = """
             selections = list(threads.map(
                 lambda s: select(store, s, config.select, 24), shards))
             lines = list(threads.map(
-                lambda s: tokenise(store, s, config.select, 24, 8), shards))
+                lambda s: tokenise(store, s, config.select, config.tokens), shards))
         pieces = catalogue(store, files, shards, selections, config.duplicates, 0.75)
         encode(store, split(store, pieces, config.split), lines, config.tokens)
         # Not getrusage: its maximum begins with that of the process that started this one.

@@ -11,7 +11,6 @@ import pretty_midi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_files import TWO_NOTES, midi_chunk, midi_file, rising_line
 
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.grid import GridNotes
@@ -19,6 +18,7 @@ from pipeline_lib.notes.midi import files as midi
 from pipeline_lib.notes.midi.files import write_midi
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile, key_name, key_sharps
 from pipeline_lib.notes.table import RejectReason
+from tests.notes.tiny_files import TWO_NOTES, midi_chunk, midi_file, rising_line
 
 
 def read_midi(data: bytes) -> ParsedPiece:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny_files import midi_file
 
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.midi.files import read_midi
 from pipeline_lib.notes.midi.pedal import sustained
+from tests.notes.tiny_files import midi_file
 
 Notes = list[tuple[int, int, int]]
 

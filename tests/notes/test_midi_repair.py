@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tiny_files import TWO_NOTES, midi_chunk, midi_file
 
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.midi.files import read_midi
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
+from tests.notes.tiny_files import TWO_NOTES, midi_chunk, midi_file
 
 WHOLE = midi_file(TWO_NOTES)
 HEADER = WHOLE[:14]

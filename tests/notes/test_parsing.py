@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tiny_files import TUNE_ABC, TWO_NOTES, midi_file, rising_line
 
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes import parsing
@@ -25,6 +24,7 @@ from pipeline_lib.notes.table import (
     TRACK_SCHEMA,
     RejectReason,
 )
+from tests.notes.tiny_files import TUNE_ABC, TWO_NOTES, midi_file, rising_line
 
 LINE = midi_file(rising_line(60))
 OTHER_LINE = midi_file(rising_line(70), ticks_per_quarter=240)

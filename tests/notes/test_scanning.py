@@ -11,7 +11,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tiny_archives import ARCHIVE_SUFFIXES, archive_of, zip_of
 
 from pipeline_lib.errors import CorpusError
 from pipeline_lib.notes.corpus import archives, scanning
@@ -23,6 +22,7 @@ from pipeline_lib.notes.corpus.snapshot import (
     snapshot_table,
 )
 from pipeline_lib.notes.table import RejectReason
+from tests.notes.tiny_archives import ARCHIVE_SUFFIXES, archive_of, zip_of
 
 Write = Callable[[dict[str, bytes]], Path]
 

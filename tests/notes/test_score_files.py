@@ -7,12 +7,12 @@ import zipfile
 from fractions import Fraction
 
 import pytest
-from tiny_files import TUNE_ABC
 
 from pipeline_lib.notes.corpus.archives import MAX_FILE_BYTES
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
 from pipeline_lib.notes.score_files import read_scores, score_to_piece
 from pipeline_lib.notes.table import RejectReason
+from tests.notes.tiny_files import TUNE_ABC
 
 KERN = b"**kern\n*M3/4\n*k[b-]\n*d:\n4c\n8d\n8e\n4f\n=2\n2.g\n==\n*-\n"
 

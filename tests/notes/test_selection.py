@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_notes import Rows, make_notes, rows_of
 
 from pipeline_lib.config import SelectConfig
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.selection import Selected, rounding_errors, select_notes, skyline
 from pipeline_lib.notes.table import RejectReason
+from tests.notes.tiny_notes import Rows, make_notes, rows_of
 
 # A tune over two bass notes, and two strokes of a drum (onset, duration, pitch, track).
 TUNE: Rows = [(0, 480, 72, 1), (480, 240, 74, 1), (720, 240, 76, 1)]

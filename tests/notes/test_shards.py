@@ -10,8 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tiny_archives import ARCHIVE_SUFFIXES, archive_of, tar_of, zip_of
-from tiny_files import TUNE_ABC, midi_file, rising_line
 
 from pipeline_lib.artifacts import ArtifactStore, Provenance
 from pipeline_lib.config import ParseConfig
@@ -24,6 +22,8 @@ from pipeline_lib.notes.table import RejectReason
 from pipeline_lib.stores.notes import SHARD_FILES, open_shard, read_shard_pieces
 from pipeline_lib.workers import LossReason, ProcessLost
 from tasks.ingest import ingest
+from tests.notes.tiny_archives import ARCHIVE_SUFFIXES, archive_of, tar_of, zip_of
+from tests.notes.tiny_files import TUNE_ABC, midi_file, rising_line
 
 Write = Callable[[dict[str, bytes]], Path]
 Tables = dict[str, pa.Table]

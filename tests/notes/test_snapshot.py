@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_archives import zip_of
 
 from pipeline_lib.notes.corpus.scanning import scan_corpus
 from pipeline_lib.notes.corpus.snapshot import (
@@ -19,6 +18,7 @@ from pipeline_lib.notes.corpus.snapshot import (
     snapshot_table,
 )
 from pipeline_lib.notes.table import RejectReason
+from tests.notes.tiny_archives import zip_of
 
 Write = Callable[[dict[str, bytes]], Path]
 

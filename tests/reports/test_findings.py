@@ -55,12 +55,18 @@ def test_what_the_memory_adds_is_said_of_the_best_network(content: ReportContent
 @pytest.mark.parametrize(
     ("loss", "expected"),
     [
-        (1.2, "the same memory reaches 3.32, 10.5\u00a0% more."),  # exp(0.1) = 1.105
-        (1.11, "needs no network and is as good: 3.03."),  # exp(0.01) = 1.010
-        (1.0, "needs no network and is better: 2.72, 9.5\u00a0% less."),  # exp(-0.1) = 0.905
+        (
+            1.2,
+            "the same memory predicts less well: perplexity 3.32, 10.5\u00a0% higher.",
+        ),  # exp(0.1) = 1.105
+        (1.11, "needs no network and is as good: perplexity 3.03."),  # exp(0.01) = 1.010
+        (
+            1.0,
+            "needs no network and is better: perplexity 2.72, 9.5\u00a0% lower.",
+        ),  # exp(-0.1) = 0.905
     ],
 )
-def test_a_network_with_memory_is_held_against_the_ngram_model_with_memory(
+def test_a_network_with_memory_is_compared_with_the_ngram_model_with_memory(
     content: ReportContent, loss: float, expected: str
 ) -> None:
     network, ngram = content.with_memory
@@ -77,7 +83,7 @@ def test_the_best_network_in_detail_is_not_called_the_best_of_all(content: Repor
     assert f"The best network, {content.runs[1].name}, predicts" in text
     assert f"shown in detail, {others[1]} predicts best (test perplexity 3.69)" in text
     assert f"the best of all is {content.runs[1].name}." in text
-    assert f"samples of {others[1]} share more" in text
+    assert f"samples of {others[1]} copy more" in text
 
 
 def test_it_is_said_once_which_runs_are_shown_in_detail(content: ReportContent) -> None:
@@ -93,8 +99,8 @@ def test_without_a_memory_nothing_is_said_of_it(content: ReportContent) -> None:
 @pytest.mark.parametrize(
     ("other_loss", "expected"),
     [
-        (1.31, "Differences this small on one seed say nothing"),
-        (1.5, "it takes more seeds to tell"),
+        (1.31, "a difference as small as this may well be chance"),
+        (1.5, "only trainings with more seeds can tell"),
     ],
 )
 def test_one_seed_is_never_trusted(
@@ -104,8 +110,10 @@ def test_one_seed_is_never_trusted(
     assert expected in summary(replace(content, runs=runs))
 
 
-@pytest.mark.parametrize(("spread", "verdict"), [(0.01, "is larger"), (0.3, "is no larger")])
-def test_several_seeds_are_held_against_their_spread(
+@pytest.mark.parametrize(
+    ("spread", "verdict"), [(0.01, "is larger than what chance does"), (0.3, "may be chance")]
+)
+def test_several_seeds_are_compared_with_their_spread(
     content: ReportContent, spread: float, verdict: str
 ) -> None:
     runs = tuple(
@@ -114,7 +122,7 @@ def test_several_seeds_are_held_against_their_spread(
         for seed in (0, 1)
     )
     text = summary(replace(content, runs=runs))
-    assert "sequence length 25 has the lowest" in text
+    assert "sequence length of 25 gives the best" in text
     assert verdict in text
 
 
@@ -153,11 +161,13 @@ def test_fewer_training_pieces_for_longer_windows_are_stated(
     content = replace(content, runs=runs)
     english, chinese = (results_note(content, Texts(language)) for language in ("en", "zh"))
     assert (f"fewer pieces ({fewest} at the longest, 1,000 at" in english) == is_stated
-    assert (f"最短窗口 1,000 首，最长窗口 {fewest} 首" in chinese) == is_stated
+    assert (f"最短者 1,000 首，最长者 {fewest} 首" in chinese) == is_stated
 
 
 def test_one_length_shows_no_effect(content: ReportContent) -> None:
-    assert "only one sequence length" in summary(replace(content, runs=content.runs[:1]))
+    assert "Nothing can be said about the effect of sequence length" in summary(
+        replace(content, runs=content.runs[:1])
+    )
 
 
 def test_metrics_that_lie_apart_are_named(content: ReportContent) -> None:
@@ -166,8 +176,10 @@ def test_metrics_that_lie_apart_are_named(content: ReportContent) -> None:
     assert f"In none of {len(METRICS)}" in summary(replace(content, metrics=metrics))
     of_best = (metrics["run"] == content.runs[1].name) & (metrics["metric"] == "polyphony")
     metrics.loc[of_best, ["generated_low", "generated_high"]] = (8.0, 9.0)
-    assert f"In 1 of {len(METRICS)}" in summary(replace(content, metrics=metrics))
-    assert "do not overlap: polyphony." in summary(replace(content, metrics=metrics))
+    assert f"differ from the corpus in 1 of {len(METRICS)}" in summary(
+        replace(content, metrics=metrics)
+    )
+    assert "musical metrics: polyphony." in summary(replace(content, metrics=metrics))
 
 
 def test_temperatures_are_counted_and_the_closest_is_told(content: ReportContent) -> None:
@@ -177,14 +189,17 @@ def test_temperatures_are_counted_and_the_closest_is_told(content: ReportContent
     polyphony, is_cool = metrics["metric"] == "polyphony", metrics["temperature"] == 0.5
     metrics.loc[of_best & is_cool, ["generated_low", "generated_high"]] = (98.0, 99.0)
     text = summary(replace(content, metrics=metrics))
-    assert f"overlap in {len(METRICS)} at temperature 0.5 and 0 at temperature 1.2." in text
+    assert (
+        f"differ from the corpus in {len(METRICS)} at temperature 0.5 and 0 at temperature 1.2."
+        in text
+    )
     assert "fewest" not in text
     metrics.loc[of_best & polyphony, ["generated_low", "generated_high"]] = (98.0, 99.0)
     text = summary(replace(content, metrics=metrics))
     assert "The fewest, at temperature 1.2, are: polyphony." in text
     text = summary(replace(content, metrics=metrics), "zh")
     assert (
-        f"互不重叠者：温度 0.5 时 {len(METRICS)} 项、温度 1.2 时 1 项。温度 1.2 时最少，为：平均同时发声数。"
+        f"与语料库不同者：温度 0.5 时 {len(METRICS)} 项、温度 1.2 时 1 项。温度 1.2 时最少，为：平均同时发声数。"
         in text
     )
 

@@ -1,4 +1,4 @@
-"""Makes layers, each with a seed of its own, all of one precision.
+"""Making of layers: each has a seed of its own, and all have one precision.
 
 No random choice and no precision depends on Keras' global state, which threads share: the same run gives the
 same weights and dropout masks, whatever else is being trained.

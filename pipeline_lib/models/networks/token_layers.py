@@ -1,5 +1,5 @@
-"""The first layer and the last: from token ids to vectors, and from what a network knows at a position to a score
-(logit) for each token.
+"""Embedding and output layers: from token ids to vectors, and from a vector at each position to a score (logit) for
+each token.
 """
 
 from __future__ import annotations
@@ -33,13 +33,16 @@ class TokenEmbedding(Protocol):
 class FactoredEmbedding(layers.Layer):
     """Embedding in which a token's vector is the sum of its pitch's, its duration's and its own.
 
-    The token's own vector starts at zero. What is learnt of a pitch holds for all its durations, and the other way round; rare tokens gain most.
+    The token's own vector starts at zero. What is learnt of a pitch holds for all its durations, and the other way
+    round; rare tokens gain most.
 
     Parameters
     ----------
     make : LayerMaker
     tokens : TokenFeatures
+        Pitch and duration of each token.
     width : int
+        Width of the vectors.
     """
 
     def __init__(self, make: LayerMaker, tokens: TokenFeatures, width: int) -> None:
@@ -83,7 +86,8 @@ class TiedOutput(layers.Layer):
 
     def call(self, x: Any) -> Any:
         """Score all tokens: (..., width) -> (..., vocab_size)."""
-        x = x if self.fit is None else self.fit(x)
+        x = x if self.fit is None else self.fit(x)  # (..., output_dim)
+        # (vocab_size, output_dim)
         vectors = ops.cast(self.embedding.embeddings, self.compute_dtype)
         return ops.matmul(x, ops.transpose(vectors)) + ops.cast(self.bias, self.compute_dtype)
 
@@ -98,6 +102,7 @@ class PitchDurationOutput(layers.Layer):
     ----------
     make : LayerMaker
     tokens : TokenFeatures
+        Pitch and duration of each token.
     """
 
     def __init__(self, make: LayerMaker, tokens: TokenFeatures) -> None:
@@ -110,10 +115,12 @@ class PitchDurationOutput(layers.Layer):
 
     def call(self, x: Any) -> Any:
         """Score all tokens: (..., width) -> (..., vocab_size)."""
+        # (..., number of pitches) -> (..., vocab_size), and likewise for durations
         pitch = ops.take(self.pitch(x), self._pitch_of, axis=-1)
         duration = ops.take(self.duration(x), self._duration_of, axis=-1)
         return pitch + duration + ops.cast(self.bias, self.compute_dtype)
 
 
 def _n_groups(group: NDArray[np.int64]) -> int:
+    """Number of groups, given the group of each token."""
     return int(group.max()) + 1

@@ -122,7 +122,15 @@ def search_each(
     length: int,
     progress: Callable[[int, int], None],
 ) -> list[NDArray[np.int32]]:
-    """The outcome of `search` for each prompt; what is the same for several is searched for once."""
+    """Search for the likeliest continuation of each prompt; equal prompts under equal constraints are searched once.
+
+    Parameters
+    ----------
+    network, prompts, constraints, width, length
+        As for `search`, with a row of the constraints for each prompt.
+    progress : callable
+        A function that is told the prompts done and the number of prompts.
+    """
     found: dict[bytes, NDArray[np.int32]] = {}
     outcomes = []
     for n, prompt in enumerate(prompts):
