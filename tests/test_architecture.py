@@ -148,20 +148,6 @@ def test_every_module_says_what_it_is() -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
-def test_commands_in_documents_exist(document: str) -> None:
-    from flows.cli import app
-
-    text = (REPOSITORY / document).read_text(encoding="utf-8")
-    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    for command in re.findall(r"music-pipeline ([a-z]+)", text):
-        if f"music-pipeline {command}" in re.sub(r"`[^`]*`|```.*?```", "", text, flags=re.DOTALL):
-            continue  # prose
-        assert command in app, f"{document} names `music-pipeline {command}`"
-    for target in re.findall(r"\bmake ([a-z]+)\b", text):
-        assert f"\n{target}:" in makefile, f"{document} names `make {target}`"
-
-
 def test_the_lock_holds_exact_pins_with_hashes_and_no_address() -> None:
     lock = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8")
     entries = [line for line in lock.splitlines() if line and not line[0].isspace()]
