@@ -7,14 +7,49 @@ melodies. In polyphony it keeps every onset and pitch and shortens overlapping n
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.tokens.tokenisers.base import Tokeniser
 
 Event = tuple[tuple[int, ...], int]
 """Pitches that begin together, rising (none for a rest), and their duration in grid steps."""
+
+
+class LineTokeniser(Tokeniser):
+    """A tokeniser that writes one event after another; what the tokens of an event look like is left to each kind.
+
+    Notes longer than ``max_duration_quarter`` are followed by rests.
+    """
+
+    def encode(self, notes: GridNotes) -> list[str]:
+        """The tokens of a piece, event by event."""
+        longest_step = self.config.max_duration_quarter * self.steps_per_quarter
+        return [token for event in events_of(notes, longest_step) for token in self.event(*event)]
+
+    def decode(
+        self,
+        tokens: Iterable[str],
+        *,
+        time_signature: str = "4/4",
+        tempo_qpm: float = 120.0,
+        key_signature: str | None = None,
+    ) -> GridNotes:
+        """The notes that tokens stand for, one event after another."""
+        return notes_of(
+            self.events(tokens),
+            self.steps_per_quarter,
+            time_signature=time_signature,
+            tempo_qpm=tempo_qpm,
+            key_signature=key_signature,
+        )
+
+    @abstractmethod
+    def events(self, tokens: Iterable[str]) -> Iterator[Event]:
+        """The events that tokens stand for; special tokens are skipped."""
 
 
 def events_of(notes: GridNotes, longest_step: int) -> Iterator[Event]:

@@ -12,25 +12,23 @@ left out. Decoding the tokens of a piece gives that line back exactly: ``encode(
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from functools import lru_cache
 
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.tokens.tokenisers.base import (
     MAX_PITCH,
     TokenDescription,
-    Tokeniser,
     foreign_token,
     is_special,
 )
-from pipeline_lib.tokens.tokenisers.line import events_of, notes_of
+from pipeline_lib.tokens.tokenisers.line import Event, LineTokeniser
 
 _PITCH, _CHORD, _REST = "Pitch", "Chord", "Rest"
 
 
-class NoteEventTokeniser(Tokeniser):
+class NoteEventTokeniser(LineTokeniser):
     """One token for each note, chord or rest.
 
     Examples
@@ -46,33 +44,16 @@ class NoteEventTokeniser(Tokeniser):
     12
     """
 
-    def encode(self, notes: GridNotes) -> list[str]:
-        """The tokens of a piece; longer notes than ``max_duration_quarter`` are followed by rests."""
-        steps_per_quarter = self.steps_per_quarter
-        longest_step = self.config.max_duration_quarter * steps_per_quarter
-        return [_text(*event, steps_per_quarter) for event in events_of(notes, longest_step)]
-
-    def decode(
-        self,
-        tokens: Iterable[str],
-        *,
-        time_signature: str = "4/4",
-        tempo_qpm: float = 120.0,
-        key_signature: str | None = None,
-    ) -> GridNotes:
-        """The notes that tokens stand for, one event after another."""
-        described = [self.describe(token) for token in tokens if not is_special(token)]
-        return notes_of(
-            [(token.pitches, token.advance_step) for token in described],
-            self.steps_per_quarter,
-            time_signature=time_signature,
-            tempo_qpm=tempo_qpm,
-            key_signature=key_signature,
-        )
-
     def event(self, pitches: tuple[int, ...], duration_step: int) -> list[str]:
         """The one token of an event."""
         return [_text(pitches, duration_step, self.steps_per_quarter)]
+
+    def events(self, tokens: Iterable[str]) -> Iterator[Event]:
+        """The event of each token."""
+        for token in tokens:
+            if not is_special(token):
+                described = self.describe(token)
+                yield described.pitches, described.advance_step
 
     def transpose(self, token: str, semitones: int) -> str | None:
         """The token in another key; rests stay as they are."""

@@ -21,20 +21,18 @@ from fractions import Fraction
 from functools import lru_cache
 
 from pipeline_lib.errors import ConfigError
-from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.tokens.tokenisers.base import (
     MAX_PITCH,
     TokenDescription,
-    Tokeniser,
     foreign_token,
     is_special,
 )
-from pipeline_lib.tokens.tokenisers.line import Event, events_of, notes_of
+from pipeline_lib.tokens.tokenisers.line import Event, LineTokeniser
 
 _PITCH, _DURATION, _REST = "Pitch", "Duration", "Rest"
 
 
-class PitchDurationTokeniser(Tokeniser):
+class PitchDurationTokeniser(LineTokeniser):
     """Pitches, durations and rests as tokens of their own.
 
     Examples
@@ -48,34 +46,26 @@ class PitchDurationTokeniser(Tokeniser):
     ['Rest_1', 'Pitch_60', 'Pitch_64', 'Duration_1/2']
     """
 
-    def encode(self, notes: GridNotes) -> list[str]:
-        """The tokens of a piece; longer notes than ``max_duration_quarter`` are followed by rests."""
-        longest_step = self.config.max_duration_quarter * self.steps_per_quarter
-        return [token for event in events_of(notes, longest_step) for token in self.event(*event)]
-
-    def decode(
-        self,
-        tokens: Iterable[str],
-        *,
-        time_signature: str = "4/4",
-        tempo_qpm: float = 120.0,
-        key_signature: str | None = None,
-    ) -> GridNotes:
-        """The notes that tokens stand for, one event after another."""
-        return notes_of(
-            self._events(tokens),
-            self.steps_per_quarter,
-            time_signature=time_signature,
-            tempo_qpm=tempo_qpm,
-            key_signature=key_signature,
-        )
-
     def event(self, pitches: tuple[int, ...], duration_step: int) -> list[str]:
         """The tokens of an event: its pitches, rising, then its duration; of a rest one."""
         duration = Fraction(duration_step, self.steps_per_quarter)
         if not pitches:
             return [f"{_REST}_{duration}"]
         return [*(f"{_PITCH}_{pitch}" for pitch in sorted(set(pitches))), f"{_DURATION}_{duration}"]
+
+    def events(self, tokens: Iterable[str]) -> Iterator[Event]:
+        """The events that pitches, durations and rests add up to."""
+        pitches: set[int] = set()
+        for token in tokens:
+            if is_special(token):
+                continue
+            described = self.describe(token)
+            if described.pitches:
+                pitches.update(described.pitches)
+                continue
+            is_rest = described.is_event
+            yield () if is_rest else tuple(sorted(pitches)), described.advance_step
+            pitches.clear()
 
     def transpose(self, token: str, semitones: int) -> str | None:
         """The token in another key; durations and rests stay as they are."""
@@ -88,19 +78,6 @@ class PitchDurationTokeniser(Tokeniser):
     def describe(self, token: str) -> TokenDescription:
         """What a token stands for; of a duration or a rest, how long it is counts as its second part."""
         return _described(token, self.steps_per_quarter)
-
-    def _events(self, tokens: Iterable[str]) -> Iterator[Event]:
-        pitches: set[int] = set()
-        for token in tokens:
-            if is_special(token):
-                continue
-            described = self.describe(token)
-            if described.pitches:
-                pitches.update(described.pitches)
-                continue
-            is_rest = described.is_event
-            yield () if is_rest else tuple(sorted(pitches)), described.advance_step
-            pitches.clear()
 
 
 @lru_cache(maxsize=1 << 16)
