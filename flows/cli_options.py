@@ -25,7 +25,8 @@ _READING = Group("Settings", help="What is not set keeps its default.")
 _SAMPLING = Group("Sampling", help="Off, or as in brackets, where not given.")
 
 DEFAULT_CORPUS = "ryans-mammoth"
-"""As in `pipeline_lib.presets`, which `--help` must not wait for; a test compares them."""
+"""The corpus that is read where none is named. It stands in `pipeline_lib.presets`, too, for which `--help` must not wait;
+a test compares them."""
 
 DEFAULT_ARTIFACTS = Path("artifacts")
 

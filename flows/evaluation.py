@@ -186,7 +186,7 @@ def _read(path: Path) -> _Music:
 
 
 def _one_format_each(snapshot: CorpusSnapshot) -> CorpusSnapshot:
-    """Without files that differ from another one in nothing but the suffix."""
+    """Leave out files that differ from another one in nothing but the suffix."""
     by_stem: dict[str, list[Any]] = {}
     for file in snapshot.files:
         by_stem.setdefault(str(PurePosixPath(file.path).with_suffix("")), []).append(file)

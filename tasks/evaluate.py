@@ -67,7 +67,7 @@ def evaluate(
 
 
 def _some(pieces: list[GridNotes], n: int) -> list[GridNotes]:
-    """At most so many of the pieces, drawn at random, in their order."""
+    """Draw at most `n` of the pieces at random; they stay in their order."""
     drawn = np.random.default_rng(0).permutation(len(pieces))[:n]
     return [pieces[number] for number in sorted(drawn)]
 

@@ -42,7 +42,7 @@ class Sample:
 
     @property
     def name(self) -> str:
-        """Of its files, and unique among the samples of a run: ``t0.8-01``."""
+        """The name of the sample's files, unique among the samples of a run: ``t0.8-01``."""
         return f"t{self.temperature:g}-{self.number + 1:02d}"
 
     def notes(self, tokeniser: Tokeniser) -> GridNotes:

@@ -139,7 +139,7 @@ def model_name(result: Result, texts: Texts) -> str:
 
 
 def _what_memory_adds(content: ReportContent, texts: Texts) -> Iterator[str]:
-    """Of the best network with a memory, beside the best n-gram model with the same."""
+    """Compare the best network with a memory with the best n-gram model with one."""
     networks, ngrams = (
         sorted(
             (r for r in content.with_memory if isinstance(r.base, RunResult) == is_network),

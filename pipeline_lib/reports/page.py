@@ -212,7 +212,7 @@ class _MetricRow:
 
     @property
     def decimals(self) -> int:
-        """As many as the narrowest interval bears out, but no more than fit."""
+        """The number of decimals shown: as many as the narrowest interval bears out, but no more than fit."""
         cells = [self.corpus, *self.generated]
         return min(3, max(decimals_for(cell.low, cell.high, usual=2) for cell in cells))
 

@@ -17,7 +17,7 @@ _ROUNDING_QUARTER = 1 / 16
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
-    """Some bars of a piece.
+    """An excerpt: the bars of a piece around a passage.
 
     Parameters
     ----------

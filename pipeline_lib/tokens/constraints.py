@@ -197,7 +197,7 @@ def _steps_left(config: ConstraintConfig, prompt: Prompt, tokeniser: Tokeniser) 
 
 
 def _fillable(row: _Row, duration_step: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """For 0 ... steps_left: whether allowed tokens can fill them, the last of them one that closes."""
+    """Find which numbers of steps, 0 to steps_left, allowed tokens can fill so that the last of them closes."""
     last = np.unique(duration_step[row.closes])
     other = np.unique(duration_step[row.is_allowed])
     fillable = np.zeros(row.steps_left + 1, dtype=bool)
