@@ -100,7 +100,7 @@ def artifacts(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         trained |= run.each({point.name: train.call(tokens, windows, point, *observed)})
     best = next(iter(trained.values()))
     baselines = run(fit_baselines.call(tokens, 8, config.baselines))
-    run(fit_memory.call(tokens, best, baselines, 8, config.baselines.memory_targets))
+    run(fit_memory.call(tokens, best, baselines, config.baselines.memory_targets))
     results = [
         {"name": point.name, "test_perplexity": float(point.seq_length)} for point in config.runs
     ]
