@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from typing import Any
 import pytest
 
 from flows.cli import app
-from flows.journal import Journal, load_journal
+from flows.journal import Journal, require_journal
 from pipeline_lib.artifacts import ArtifactStore
 from tests.conftest import REPOSITORY
 from tests.flows.conftest import write_tune
@@ -39,7 +39,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 MAIN_JOB = "make run"
 TINY = (
-    "--preset tiny --corpus data/raw/ryans-mammoth --set ingest.n_shards=1 --set tokens.min_count=1"
+    "--preset tiny --corpus data/raw/ryans-mammoth --seq-length 16 --set ingest.n_shards=1 "
+    "--set tokens.min_count=1 --set generate.length=16 --set generate.n_samples=2"
 )
 N_TUNES = 14
 
@@ -96,8 +97,6 @@ class Workspace:
 
     folder: Path
     prefect_api: str
-    journal: Journal | None = None
-    """What the finished experiment did."""
 
     @property
     def noted(self) -> Path:
@@ -110,6 +109,7 @@ class Workspace:
             "HOME": str(self.folder / "home"),
             "PREFECT_API_URL": self.prefect_api,
             "ARGS": TINY,
+            "PYTHON": "false",  # make must not install into the environment that this process uses
         }
         return subprocess.run(
             ["bash", "-euo", "pipefail", "-c", commands],
@@ -131,7 +131,7 @@ class Workspace:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """It has finished a tiny experiment."""
+    """Nothing has run in it yet."""
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
@@ -143,13 +143,17 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     with prefect_test_harness(server_startup_timeout=120):
         workspace = Workspace(folder, PREFECT_API_URL.value())
         add_programs(workspace)
-        done = workspace.bash(MAIN_JOB)
-        assert done.returncode == 0, done.stderr
-        *_, report = done.stdout.split("Report:")
-        assert (folder / "".join(report.split())).is_file()
-        journal = load_journal(ArtifactStore(folder / "artifacts"))
-        assert journal is not None
-        yield replace(workspace, journal=journal)
+        yield workspace
+
+
+@pytest.fixture(scope="module")
+def journal(workspace: Workspace) -> Journal:
+    """What README's first command did."""
+    done = workspace.bash(MAIN_JOB)
+    assert done.returncode == 0, done.stderr
+    *_, report = done.stdout.split("Report:")
+    assert (workspace.folder / "".join(report.split())).is_file()
+    return require_journal(ArtifactStore(workspace.folder / "artifacts"))
 
 
 def add_music(folder: Path) -> None:
@@ -180,7 +184,7 @@ def add_programs(workspace: Workspace) -> None:
     "block", [b for b in BLOCKS if b.runs_here and b.first_command != MAIN_JOB], ids=str
 )
 def test_commands_run_as_pasted(
-    block: Block, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    block: Block, workspace: Workspace, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = workspace.bash(block.commands)
     assert done.returncode == 0, done.stderr
@@ -188,7 +192,7 @@ def test_commands_run_as_pasted(
     assert len(calls) == len(re.findall(r"\b(?:music-pipeline|pip) [a-z]", block.commands))
     monkeypatch.chdir(workspace.folder)
     monkeypatch.setattr("tasks.prepare.DATA_FOLDER", workspace.folder / "data")
-    monkeypatch.setattr("flows.running.run_flow", partial(plan_instead, workspace.journal))
+    monkeypatch.setattr("flows.running.run_flow", partial(plan_instead, journal))
     for program, *words in calls:
         if program == "pip":
             assert_pip_can(words)
@@ -206,7 +210,7 @@ def run_here(words: list[str]) -> None:
     assert not ended.value.code
 
 
-def plan_instead(journal: Journal | None, *experiment: Any, **machines: Any) -> Journal | None:
+def plan_instead(journal: Journal, *experiment: Any, **machines: Any) -> Journal:
     """Stands for `flows.running.run_flow`; what it returns is shown."""
     from flows.running import plan_flow
 
