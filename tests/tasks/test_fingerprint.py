@@ -134,7 +134,7 @@ def test_a_comment_or_a_docstring_changes_nothing(project: Path) -> None:
                     "models/memory/recall.py",
                     "LONGEST_CONTEXT = 64",
                     "LONGEST_CONTEXT = 65",
-                    {"fit_baselines", "fit_memory", "score_baselines", "score"},
+                    {"fit_baselines", "fit_memory", "score_baselines", "score", "generate"},
                 ),
                 (
                     "models/training/loop.py",
