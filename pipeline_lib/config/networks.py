@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -29,6 +29,9 @@ class _NetworkConfig(StageConfig):
     dropout: float = Field(
         0.3, ge=0, lt=1, description="Dropout after the input and after each layer."
     )
+
+    carries_state: ClassVar[bool] = False
+    """Whether a window can go on from what the one before left; without, a network cannot learn from streams."""
 
     @property
     def _size(self) -> str:
@@ -63,6 +66,7 @@ def _in_name(field: str, value: Any) -> str:
 class LstmConfig(_NetworkConfig):
     """A stacked LSTM over note tokens."""
 
+    carries_state: ClassVar[bool] = True
     kind: Literal["lstm"] = "lstm"
     layers: int = Field(3, ge=1, le=4, description="LSTM layers.")
     units: int = Field(128, ge=8, le=2048, description="Units per LSTM layer.")

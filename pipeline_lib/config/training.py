@@ -161,8 +161,10 @@ class RunConfig(_TrainingSettings):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.regime == "streams" and self.model.kind == "transformer":
-            raise ValueError('regime="streams" needs an LSTM: a transformer has no state to carry')
+        if self.regime == "streams" and not self.model.carries_state:
+            raise ValueError(
+                f'regime="streams" needs an LSTM: a {self.model.kind} has no state to carry'
+            )
         if self.regime == "streams" and self.n_devices > 1:
             raise ValueError(
                 'regime="streams" carries its state on one device: n_devices must be 1'

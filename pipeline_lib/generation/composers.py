@@ -15,7 +15,7 @@ from pipeline_lib.models.ngrams.smoothed import NgramModel, NgramStepper
 from pipeline_lib.models.protocols import Composer, Predictor, Stepper
 from pipeline_lib.models.sampling.composers import NetworkComposer, StepperComposer
 from pipeline_lib.models.scoring import PiecePredictor
-from pipeline_lib.tokens.metre import bar_step
+from pipeline_lib.notes.grid import bar_step
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.vocabulary import Vocabulary
 

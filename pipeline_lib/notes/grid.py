@@ -65,10 +65,21 @@ class GridNotes:
     @property
     def steps_per_bar(self) -> int:
         """Grid steps in a bar of the time signature."""
-        beats, unit = (int(n) for n in self.time_signature.split("/"))
-        return max(1, self.steps_per_quarter * 4 * beats // unit)
+        return bar_step(self.time_signature, self.steps_per_quarter)
 
     @property
     def duration_sec(self) -> float:
         """Length of the piece in seconds."""
         return self.end_step / self.steps_per_quarter * 60.0 / self.tempo_qpm
+
+
+def bar_step(time_signature: str, steps_per_quarter: int) -> int:
+    """Count the grid steps in a bar of a time signature.
+
+    Examples
+    --------
+    >>> bar_step("6/8", steps_per_quarter=24)
+    72
+    """
+    beats, unit = (int(n) for n in time_signature.split("/"))
+    return max(1, steps_per_quarter * 4 * beats // unit)

@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.notes.grid import GridNotes, bar_step
 from pipeline_lib.notes.quantising import quantise_notes
 from pipeline_lib.notes.selection import PieceNotes
 from pipeline_lib.notes.table import Split
-from pipeline_lib.tokens.metre import PieceMetre, bar_step, piece_metres
+from pipeline_lib.tokens.metre import PieceMetre, piece_metres
 from pipeline_lib.tokens.sequences import TokenSequences
 from pipeline_lib.tokens.tokenisers.base import Tokeniser
 from pipeline_lib.tokens.vocabulary import END, START, UNKNOWN_ID, Vocabulary

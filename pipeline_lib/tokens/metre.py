@@ -31,18 +31,6 @@ class PieceMetre(NamedTuple):
     bar_step: int
 
 
-def bar_step(time_signature: str, steps_per_quarter: int) -> int:
-    """Grid steps in a bar of a time signature.
-
-    Examples
-    --------
-    >>> bar_step("6/8", steps_per_quarter=24)
-    72
-    """
-    beats, unit = (int(n) for n in time_signature.split("/"))
-    return max(1, steps_per_quarter * 4 * beats // unit)
-
-
 def piece_metres(
     pieces: Iterable[NDArray[np.int32]], advance_step: NDArray[np.int32], bar_steps: Sequence[int]
 ) -> list[PieceMetre]:

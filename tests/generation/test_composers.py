@@ -18,7 +18,8 @@ from pipeline_lib.generation.samples import Sample
 from pipeline_lib.models.memory.mixture import fit_mixture
 from pipeline_lib.models.ngrams.counts import count_ngrams
 from pipeline_lib.models.ngrams.smoothed import NgramModel, witten_bell
-from pipeline_lib.tokens.metre import bar_step, piece_metres
+from pipeline_lib.notes.grid import bar_step
+from pipeline_lib.tokens.metre import piece_metres
 from tests.generation.tiny_music import KNOWN, STEPS, TOKENISER, network, prompt
 
 PROMPTS = [

@@ -20,7 +20,7 @@ from pipeline_lib.models.training.checkpoints import to_numpy
 from pipeline_lib.tokens.constraints import constrain
 from pipeline_lib.tokens.prompts import Prompt
 from tests.conftest import REPOSITORY
-from tests.models.tiny_corpus import ARCHITECTURES, TOKENISER, VOCABULARY, random_ids, run_config
+from tests.models.tiny_corpus import ACROSS_BACKENDS, TOKENISER, VOCABULARY, random_ids, run_config
 
 ELSEWHERE = """
 import sys
@@ -36,7 +36,7 @@ from tests.models.tiny_corpus import *
 
 assert keras.backend.backend() == sys.argv[1]
 folder = Path(sys.argv[2])
-for n, model in enumerate(ARCHITECTURES[2:6]):
+for n, model in enumerate(ACROSS_BACKENDS):
     network = Network(run_config(model=model, seed=9), VOCABULARY)
     load_weights(network, folder / f"{n}.npz")
     ids = random_ids(3, 20)
@@ -84,7 +84,7 @@ def test_another_backend_gives_the_same_scores_and_music_and_trains_and_resumes(
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: it is no requirement, being several gigabytes")
     here, music = [], []
-    for n, model in enumerate(ARCHITECTURES[2:6]):
+    for n, model in enumerate(ACROSS_BACKENDS):
         network = Network(run_config(model=model, seed=n), VOCABULARY)
         save_weights(network, tmp_path / f"{n}.npz")
         here.append(to_numpy(network(random_ids(3, 20), network.initial_state(3))[0]))

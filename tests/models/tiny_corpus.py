@@ -53,6 +53,8 @@ ARCHITECTURES += [
     if kind not in map(type, ARCHITECTURES)
 ]
 """Those above, and each further kind that there is."""
+FURTHER_KINDS = ARCHITECTURES[7:]
+ACROSS_BACKENDS = [*ARCHITECTURES[2:6], *FURTHER_KINDS]
 
 
 def names(configs: list[Any]) -> list[str]:

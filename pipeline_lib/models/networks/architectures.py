@@ -32,11 +32,11 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from pipeline_lib.config import (
+from pipeline_lib.config import RunConfig
+from pipeline_lib.config.networks import (
     LstmAttentionConfig,
     LstmConfig,
     NetworkConfig,
-    RunConfig,
     TransformerConfig,
 )
 from pipeline_lib.models.networks.blocks import (
