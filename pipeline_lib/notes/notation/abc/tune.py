@@ -32,6 +32,7 @@ from pipeline_lib.notes.piece import RejectedFile, TrackInfo
 from pipeline_lib.notes.table import RejectReason
 
 _REPEATS = (Sign.REPEAT_START, Sign.REPEAT_END, Sign.ENDING_START, Sign.ENDING_END)
+_RETURNS = (*_REPEATS, Sign.DOUBLE_BAR)
 _REACH = re.compile(r"(?:%%|I:)\s*propagate-accidentals\s*:?\s*(not|octave|pitch)\b")
 _MAX_VOICES = 1_000
 
@@ -73,6 +74,7 @@ class _Tune:
         self._voices: dict[str, Voice] = {}
         self._voice: Voice | None = None
         self._tempo_text: str | None = None
+        self._continued = ""
         self._decoration_of: dict[str, str] = {"S": "segno", "O": "coda"}
 
     def take(self, line: str) -> None:
@@ -84,13 +86,26 @@ class _Tune:
         line = without_comment(line)
         found = field_of(line, in_body=self._in_body)
         if found is not None:
+            self._end_continued()
             self._field(*found)
-        elif self._in_body and line.strip():
-            for token in scan(line):
-                self._music(token)
+        elif self._in_body:
+            # A line that ends in a backslash goes on in the next, be it in mid-token.
+            line = self._continued + line.strip()
+            self._continued = line[:-1] if line.endswith("\\") else ""
+            if not self._continued:
+                self._scan(line)
+
+    def _end_continued(self) -> None:
+        line, self._continued = self._continued, ""
+        self._scan(line)
+
+    def _scan(self, line: str) -> None:
+        for token in scan(line):
+            self._music(token)
 
     def finished(self) -> WrittenScore:
         """The score, once all lines are taken."""
+        self._end_continued()
         if not self._in_body:
             raise RejectedFile(RejectReason.MALFORMED, "a tune of ABC without a key (K:)")
         score = self._score
@@ -101,7 +116,7 @@ class _Tune:
             score.notes += [note._replace(part=part) for note in voice.notes]
             score.warnings += voice.warnings
         score.end_quarter = max((v.time for v in voices), default=score.end_quarter)
-        score.marks = _marks([voice.marks for voice in voices])
+        score.marks = _marks(score.marks, [voice.marks for voice in voices])
         self._check_order()
         return score
 
@@ -170,6 +185,14 @@ class _Tune:
         self._score.time_signatures.append((self._now, metre.name))
 
     def _key(self, value: str) -> None:
+        try:
+            self._set_key(value)
+        finally:
+            # Also an unknown key ends the header.
+            if not self._in_body:
+                self._begin_body()
+
+    def _set_key(self, value: str) -> None:
         key, shift = read_key(value), read_shift(value)
         if shift.octaves is not None:
             self._set(octaves=shift.octaves)
@@ -177,10 +200,8 @@ class _Tune:
             self._set(transpose=shift.transpose)
         if key is not None:
             self._set(key=key)
-        if not self._in_body:
-            self._begin_body()
-        elif key is not None:
-            self._score.key_signatures.append((self._now, key.name))
+            if self._in_body:
+                self._score.key_signatures.append((self._now, key.name))
 
     def _begin_body(self) -> None:
         self._in_body = True
@@ -201,7 +222,7 @@ class _Tune:
 
     def _part(self, value: str) -> None:
         if self._in_body:
-            self._current.section(value[:1])
+            self._score.marks.append(Mark(self._now, Sign.SECTION, name=value[:1]))
         else:
             self._score.order = read_order(value)
 
@@ -288,20 +309,17 @@ _PLAIN = {
 """What a voice does with tokens that need no taking apart."""
 
 
-def _marks(voices: list[list[Mark]]) -> list[Mark]:
-    """The marks of a tune: repeats of the first voice that has any, jumps and sections of the first with some."""
+def _marks(sections: list[Mark], voices: list[list[Mark]]) -> list[Mark]:
+    """The marks of a tune: repeats of the first voice that has any, sections and jumps of all, each once."""
     repeats: list[Mark] = next(
         (marks for marks in voices if any(m.sign in _REPEATS for m in marks)),
         voices[0] if voices else [],
     )
-    is_return = (*_REPEATS, Sign.DOUBLE_BAR)
-    marks = [mark for mark in repeats if mark.sign in is_return]
-    others: dict[tuple[Any, Sign, str], Mark] = {}
-    for voice in voices:
-        for mark in voice:
-            if mark.sign not in is_return:
-                others.setdefault((mark.at_quarter, mark.sign, mark.name), mark)
-    marks = sorted([*others.values(), *marks], key=lambda mark: mark.at_quarter)
+    marks = [mark for mark in repeats if mark.sign in _RETURNS]
+    # Voices state the section that begins one after another, and jumps together.
+    marks += {mark.name: mark for mark in reversed(sections)}.values()
+    marks += {m[:2]: m for voice in voices for m in voice if m.sign not in _RETURNS}.values()
+    marks.sort(key=lambda mark: mark.at_quarter)
     codas = [n for n, mark in enumerate(marks) if mark.sign is Sign.CODA]
     if len(codas) > 1 and not any(mark.sign is Sign.TO_CODA for mark in marks):
         marks[codas[0]] = marks[codas[0]]._replace(sign=Sign.TO_CODA)

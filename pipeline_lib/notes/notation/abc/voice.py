@@ -358,11 +358,6 @@ class Voice:
         self.marks.append(Mark(self.time, Sign.ENDING_START, passes=tuple(passes)))
         self._is_ordinary_start = False
 
-    def section(self, name: str) -> None:
-        """Begin a section of the tune that its order of parts names."""
-        self.marks.append(Mark(self.time, Sign.SECTION, name=name))
-        self._is_ordinary_start = False
-
     def overlay(self, n_bars: int) -> None:
         """Go back to the start of a bar, to lay another layer over the bars since."""
         end = self.time if self._overlaid is None else self._overlaid[0]
