@@ -198,15 +198,18 @@ class _Divider:
 
     def _goes_on(self, mark: Mark) -> bool:
         """Whether a sign belongs to the endings so far, the last of which has ended."""
-        last = self._current.endings[-1]
-        if mark.at_quarter != last.stop:
+        if mark.at_quarter != self._current.endings[-1].stop:
             return False
-        is_next = mark.sign is Sign.ENDING_START and min(mark.passes) > max(last.passes)
-        return is_next or mark.sign in _ENDS
+        return mark.sign in _ENDS or (
+            mark.sign is Sign.ENDING_START and not self._has_ending_for(mark.passes)
+        )
+
+    def _has_ending_for(self, passes: tuple[int, ...]) -> bool:
+        return any(n in ending.passes for ending in self._current.endings for n in passes)
 
     def _begin_ending(self, at: Fraction, passes: tuple[int, ...]) -> None:
         endings = self._current.endings
-        if endings and min(passes) <= max(endings[-1].passes):
+        if self._has_ending_for(passes):
             # The next group, though nothing said that the one before is over: its last ending is as long as
             # its first.
             first, last = endings[0], endings[-1]

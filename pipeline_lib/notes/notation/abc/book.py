@@ -12,7 +12,7 @@ import re
 
 from pipeline_lib.notes.notation.abc.scanner import is_music, without_comment
 
-_TUNE_START = re.compile(r"^(?=[ \t]*X:)", re.MULTILINE)
+_TUNE_START = re.compile(r"^(?=[ \t]*X:(?![|:]))", re.MULTILINE)
 _SHARED_LINE = re.compile(r"%%|[A-JL-WYZ]:")
 """Lines before the first tune that hold for every tune: directives, and all fields but ``K:``, which ends the
 header of a tune, and ``X:``, which begins one."""
@@ -38,7 +38,7 @@ def tunes_of(text: str) -> list[str]:
     >>> tunes_of("M:2/4\n\nX:1\nK:C\nCD|\n\nA word.\n\nX:2\nK:G\nGA|\n")
     ['X:1\nM:2/4\nK:C\nCD|', 'X:2\nM:2/4\nK:G\nGA|']
     """
-    header, *tunes = _TUNE_START.split(_TEXT_BLOCK.sub("", text))
+    header, *tunes = _TUNE_START.split(_TEXT_BLOCK.sub("%", text))
     if not tunes:
         return [_own_lines(header)]
     # Not `splitlines`, which knows a dozen more line breaks, some of them letters of old encodings.

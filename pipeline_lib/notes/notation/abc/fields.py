@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
-from pipeline_lib.notes.piece import key_name, time_signature_name
+from pipeline_lib.notes.piece import key_name, key_sharps, time_signature_name
 
 _SHARPS_OF_MAJOR = {"C": 0, "D": 2, "E": 4, "F": -1, "G": 1, "A": 3, "B": 5}
 _SHARPS_OF_MODE = {
@@ -40,7 +40,7 @@ _ACCIDENTAL = re.compile(r"(\^\^|__|\^|_|=)([A-Ga-g])$")
 ALTERATIONS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 
 _CLEFS = ("treble", "bass", "alto", "tenor", "soprano", "mezzo", "baritone", "perc", "clef")
-_PROPERTY = re.compile(r"""([\w-]+)\s*=\s*("[^"]*"|\S+)""")
+_PROPERTY = re.compile(r"""\b([a-z][a-z-]+|[mt])=\s*("[^"]*"|\S+)""", re.IGNORECASE)
 _OCTAVE_CLEF = re.compile(
     r"(?:treble|alto|tenor|bass|soprano|mezzosoprano|baritone|[GCFgcf])\d?([+-])8\b"
 )
@@ -51,6 +51,8 @@ _FRACTION = re.compile(r"(\d{1,6})\s*/\s*(\d{1,6})")
 _COMMON_TIME = {"C": (4, 4), "C|": (2, 2), "c": (4, 4), "c|": (2, 2)}
 _MAX_ORDER = 1_000
 """The most sections that an order of parts may name, repeats counted."""
+_MAX_GROUPS = 20
+"""The most groups within groups of such an order."""
 
 _SHORT_METRE = Fraction(3, 4)
 """Metres below it have sixteenths as their unit, unless the tune says otherwise; all others eighths."""
@@ -123,6 +125,20 @@ def read_key(text: str) -> Key | None:
     name = key_name(sharps, minor=known in _MINOR_MODES)
     is_changed = _sounding(alterations) != signature
     return Key(alterations, (_name_of(alterations) or name) if is_changed else name)
+
+
+def sounding_key(name: str | None, transpose: int) -> str | None:
+    """Name of a key that sounds some semitones higher, with as few sharps or flats as it can have.
+
+    Examples
+    --------
+    >>> sounding_key("D major", -2), sounding_key("A minor", 3)
+    ('C major', 'C minor')
+    """
+    if name is None or not transpose:
+        return name
+    sharps, minor = key_sharps(name)
+    return key_name((sharps + 7 * transpose + 5) % 12 - 5, minor)
 
 
 def signature_of(sharps: int) -> dict[str, int]:
@@ -314,6 +330,8 @@ def _order_until(tokens: Iterator[str], depth: int) -> list[str]:
     """Sections up to the bracket that closes a group, or to the end."""
     found: list[str] = []
     latest: list[str] = []
+    if depth > _MAX_GROUPS:
+        raise ValueError(f"order of parts has more than {_MAX_GROUPS} groups within groups")
     for token in tokens:
         if token == ")":
             return found
@@ -321,10 +339,10 @@ def _order_until(tokens: Iterator[str], depth: int) -> list[str]:
             latest = _order_until(tokens, depth + 1)
             found += latest
         elif token.isdigit():
-            found += latest * (min(int(token), _MAX_ORDER) - 1)
+            found += latest * (min(int(token[:9]), _MAX_ORDER) - 1)
         else:
             latest = [token]
             found += latest
-        if len(found) > _MAX_ORDER or depth > _MAX_ORDER:
+        if len(found) > _MAX_ORDER:
             raise ValueError(f"order of parts has more than {_MAX_ORDER} sections")
     return found

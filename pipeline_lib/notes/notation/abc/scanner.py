@@ -31,7 +31,7 @@ _TOKENS = {
     "field": r"\[(?P<field_name>[A-Za-z]):(?P<field_value>[^\]]*)(?:\]|$)",
     "ending": r"\[\s*(?P<passes>\d[\d,\-. ]*)|\[\s*\"(?P<ending_text>[^\"]*)\"(?![^\[|]*\])",
     # A digit after a bar line is an ending, with or without the bracket that belongs there.
-    "bar": r"\.?(?P<bar_sign>\[\|\]|(?:\[\||:+\||\||::)[|:]*\]?:*)(?P<bar_passes>\d[\d,\-.]*)?",
+    "bar": r"\.?(?P<bar_sign>\[\|\]|(?:\[\||:+\||\||::)[|:]*\]?:*)(?:[ \t]*(?P<bar_passes>\d[\d,\-.]*))?",
     "chord": rf"\[(?P<chord_notes>[^\]|]*[A-Ga-gzx][^\]|]*)\](?P<chord_length>{_LENGTH})"
     rf"|\+(?P<old_chord>(?:{_PITCH}{_LENGTH})+)\+(?P<old_chord_length>{_LENGTH})",
     "note": rf"{_PITCH}{_LENGTH}",
@@ -98,7 +98,7 @@ def field_of(line: str, *, in_body: bool) -> tuple[str, str] | None:
     if match is None:
         return None
     letter, value = match[1], match[2]
-    may_be_note = letter in "ABCDEFGabcdefgzx" and value[:1] in ("|", ":")
+    may_be_note = letter in "ABCDEFGabcdefgxyzXZ" and value[:1] in ("|", ":")
     if in_body and letter not in _MUSIC_FIELD and may_be_note:
         return None
     return letter, value

@@ -24,6 +24,7 @@ from pipeline_lib.notes.notation.abc.fields import (
     read_tempo,
     read_unit,
     read_voice,
+    sounding_key,
 )
 from pipeline_lib.notes.notation.abc.scanner import Token, field_of, scan, without_comment
 from pipeline_lib.notes.notation.abc.voice import Setting, Voice
@@ -201,14 +202,19 @@ class _Tune:
         if key is not None:
             self._set(key=key)
             if self._in_body:
-                self._score.key_signatures.append((self._now, key.name))
+                self._state_key()
+
+    def _state_key(self) -> None:
+        setting = (self._voice or self).setting
+        name = sounding_key(setting.key.name, setting.transpose)
+        self._score.key_signatures.append((self._now, name))
 
     def _begin_body(self) -> None:
         self._in_body = True
         # What the header said of a voice does not make it the one under way.
         self._voice = None
         self._state_metre()
-        self._score.key_signatures.append((self._now, self._setting.key.name))
+        self._state_key()
         if self._tempo_text is not None:
             self._tempo(self._tempo_text)
 

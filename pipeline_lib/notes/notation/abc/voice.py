@@ -29,6 +29,7 @@ _SEMITONE = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _C4 = 60
 _MAX_DOTS = 8
 _MAX_BARS = 100_000
+_MAX_TIMES = 99
 _DEFAULT_OF_TUPLET = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 """Notes in whose time so many are played; for other numbers that depends on the metre."""
 _LAYERS = 64
@@ -334,7 +335,7 @@ class Voice:
         self._check_bar(is_ordinary)
         self._put_waiting()
         if before:
-            times = max(before, self._start_colons) + 1
+            times = min(max(before, self._start_colons) + 1, _MAX_TIMES)
             self.marks.append(Mark(self.time, Sign.REPEAT_END, times))
             self._start_colons = 0
         elif not is_ordinary and not after and sign != "[|]":
