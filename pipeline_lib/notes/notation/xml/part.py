@@ -130,7 +130,9 @@ class _PartReader:
         self._transpositions: dict[int, Transposition] = {}
         """By staff; 0 stands for all that are not there."""
         self._voices: dict[tuple[int, str], int] = {}
-        self._pitches: dict[tuple[str | None, ...], int | None] = {}
+        self._quarters: dict[str | None, Fraction | None] = {}
+        """Times by their text, while the divisions are the same: few times come again and again."""
+        self._pitches: dict[tuple[tuple[str, str | None], ...], int | None] = {}
         self._last_passes: tuple[int, ...] = ()
         self._readers: Mapping[str, Callable[[Element], None]] = {
             "note": self._read_note,
@@ -232,6 +234,11 @@ class _PartReader:
 
     def _in_quarters(self, text: str | None) -> Fraction | None:
         """A time in divisions, in quarter notes; None for what is none."""
+        if text not in self._quarters:
+            self._quarters[text] = self._converted(text)
+        return self._quarters[text]
+
+    def _converted(self, text: str | None) -> Fraction | None:
         n_divisions = decimal(text)
         if n_divisions is None:
             return None
@@ -300,12 +307,15 @@ class _PartReader:
 
     def _pitch(self, pitch: Element) -> int | None:
         """The written pitch as a MIDI number; None for what is none."""
-        written = tuple(pitch.findtext(name) for name in ("step", "alter", "octave"))
+        written = tuple((child.tag, child.text) for child in pitch)
         if written not in self._pitches:
-            self._pitches[written] = self._pitch_of(*written)
+            self._pitches[written] = self._pitch_of(
+                *(pitch.findtext(name) for name in ("step", "alter", "octave"))
+            )
         found = self._pitches[written]
         if found is None:
-            self._doubt(f"a note without a proper pitch is silent: {written}"[:200])
+            said = " ".join(text or "" for _, text in written)
+            self._doubt(f"a note without a proper pitch is silent: {said[:40]!r}")
         return found
 
     def _pitch_of(self, step: str | None, alter: str | None, octave: str | None) -> int | None:
@@ -377,6 +387,7 @@ class _PartReader:
             self._doubt(f"divisions of {(element.text or '')[:20]!r} are not believed")
         else:
             self._divisions = divisions
+            self._quarters.clear()
 
     def _read_direction(self, element: Element) -> None:
         offset = element.find("offset")
