@@ -95,19 +95,17 @@ def play(score: WrittenScore, repeats: Literal["play", "once"]) -> ParsedPiece:
     )
 
 
-class _Ticks(dict[Fraction, int]):
-    """Ticks of times in quarter notes, each rounded once: times come again and again."""
+class _Ticks:
+    """Ticks of times in quarter notes, rounded where they have to be."""
 
     def __init__(self, ticks_per_quarter: int) -> None:
         self._ticks_per_quarter = ticks_per_quarter
 
     def __call__(self, quarter: Fraction) -> int:
-        if quarter not in self:
-            self[quarter] = self._rounded(quarter)
-        return self[quarter]
-
-    def _rounded(self, quarter: Fraction) -> int:
-        tick = round(quarter * self._ticks_per_quarter)
+        # With whole numbers, as fractions are slow; nearly all times are exact.
+        tick, rest = divmod(quarter.numerator * self._ticks_per_quarter, quarter.denominator)
+        if rest:
+            tick = round(quarter * self._ticks_per_quarter)
         if tick > MAX_TICK:
             raise RejectedFile(RejectReason.TOO_LARGE, f"lasts longer than {MAX_TICK} ticks")
         return tick

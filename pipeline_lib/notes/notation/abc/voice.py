@@ -33,6 +33,7 @@ _MAX_TIMES = 99
 _DEFAULT_OF_TUPLET = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 """Notes in whose time so many are played; for other numbers that depends on the metre."""
 _LAYERS = 64
+_ONE = Fraction(1)
 """Numbers of voices that one voice and its overlays may use."""
 
 Reach = Literal["not", "octave", "pitch"]
@@ -142,7 +143,7 @@ class Voice:
 
     def note(self, text: str) -> None:
         """Take a note such as ``^c'3/2``."""
-        self._sound([text], Fraction(1))
+        self._sound([text], _ONE)
 
     def chord(self, inner: str, length: str) -> None:
         """Take a chord: what stands between its brackets, and the length behind them."""
@@ -156,11 +157,11 @@ class Voice:
         else:
             self.rest("".join(re.findall(r"[zx]([\d/]*)", inner)[:1]), multiplier)
 
-    def rest(self, length: str, multiplier: Fraction = Fraction(1)) -> None:
+    def rest(self, length: str, multiplier: Fraction = _ONE) -> None:
         """Take a rest of some length."""
         units = self._length(length)
         if units is not None:
-            self._pass_time(self._duration(units * multiplier))
+            self._pass_time(self._duration(_product(units, multiplier)))
 
     def rest_bars(self, n_bars: str) -> None:
         """Take a rest of whole bars."""
@@ -178,7 +179,7 @@ class Voice:
             self._alteration(match, _place(match), {})
 
     def _sound(self, texts: list[str], multiplier: Fraction) -> None:
-        first, scale, length_of_all = len(self.notes), Fraction(1), None
+        first, length_of_all = len(self.notes), None
         tied, self._tied = self._tied, {}
         alterations: dict[_Place, int] = {}
         for text in texts:
@@ -188,11 +189,14 @@ class Voice:
             if units is None:
                 continue
             if length_of_all is None:
-                length_of_all = self._duration(units * multiplier)
-                scale = length_of_all / units
+                first_units, length_of_all = units, self._duration(_product(units, multiplier))
+            # Of a chord, each note is as long as it says, in proportion to the first.
+            duration = (
+                length_of_all if units == first_units else length_of_all / first_units * units
+            )
             place = _place(match)
             alterations[place] = self._alteration(match, place, tied)
-            self._add(place, alterations[place], units * scale)
+            self._add(place, alterations[place], duration)
             if text.endswith("-"):
                 self._tie(len(self.notes) - 1, place, alterations[place])
         if length_of_all is not None:
@@ -233,7 +237,7 @@ class Voice:
     def _length(self, text: str) -> Fraction | None:
         """Units that a length such as ``3/2`` or ``//`` stands for; None, with a warning, for nonsense."""
         if not text:
-            return Fraction(1)
+            return _ONE
         digits, *below = re.split(r"(/+)", text)
         length = Fraction(int(digits[:9] or 1)) if len(digits) <= 9 else Fraction(0)
         for slashes, number in zip(below[::2], below[1::2], strict=True):
@@ -252,7 +256,7 @@ class Voice:
 
     def _duration(self, units: Fraction) -> Fraction:
         """Quarter notes that some units last, in the tuplets and the broken rhythm under way."""
-        duration = units * self.setting.unit_quarter
+        duration = _product(self.setting.unit_quarter, units)
         for tuplet in self._tuplets:
             duration *= tuplet.ratio
             tuplet.n_left -= 1
@@ -425,6 +429,11 @@ def _colons(sign: str) -> tuple[int, int]:
         return 1, 1
     before, after = sign.lstrip(".").split("|")[0], sign.split("|")[-1]
     return before.count(":"), after.count(":")
+
+
+def _product(one: Fraction, other: Fraction) -> Fraction:
+    """A product, of which a factor is 1 more often than not: fractions are slow."""
+    return one if other is _ONE else other if one is _ONE else one * other
 
 
 def _number(quarters: Fraction) -> str:
