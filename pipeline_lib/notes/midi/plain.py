@@ -25,7 +25,7 @@ _TEMPO = re.compile(rb"\xff\x51\x03...", re.DOTALL)
 """A tempo, whose last bytes are the likeliest of all that are none of a message to look like one's."""
 _MAY_BE_SYSEX = re.compile(rb"(?<=[\x00-\x7f])[\xf0\xf7]")
 """A byte that may be the status of such an event: the last byte of a delta time, before it, is never high."""
-_WHOLE_MESSAGE = re.compile(rb"\xf0([\x00-\x7f])[\x00-\x7f]*\xf7")
+_MESSAGE = re.compile(rb"\xf0([\x00-\x7f])([\x00-\x7f]*)(\xf7?)")
 _MAX_DELTA_TICK = 2**28 - 1
 _EMPTY_TEXT = b"\xff\x01\x00"
 
@@ -64,11 +64,17 @@ def _has_whole_messages_only(track: bytes) -> bool:
         return True
     track, at = _TEMPO.sub(b"", track), 0
     while status := _MAY_BE_SYSEX.search(track, at):
-        message = _WHOLE_MESSAGE.match(track, status.start())
+        message = _MESSAGE.match(track, status.start())
         # Longer messages than one byte of length can say are rare enough to be looked at.
-        if message is None or message.end() - message.start() - 2 != message[1][0]:
+        if message is None:
             return False
-        at = message.end()
+        n_bytes, content, end = message[1][0], message[2], message[3]
+        if len(content) + len(end) == n_bytes and end:
+            at = message.end()
+        elif len(content) >= n_bytes:
+            return False
+        else:  # a message holds no high byte, so these are the bytes of a delta time
+            at = status.end()
     return True
 
 
