@@ -87,3 +87,25 @@ def test_what_only_looks_like_these_stays() -> None:
     assert plain(text) == text
     long_delta = b"\xf0\x00\x90\x3c\x50\xf7\x00\x80\x3c\x00"
     assert plain(long_delta) == long_delta
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        *[("Fuß", "latin-1"), ("Fuß", "utf-8"), ("Café de Flore", "cp1252"), ("Fuß", "utf-16")],
+        *[
+            ("荒城の月", "cp932"),
+            ("茉莉花", "gbk"),
+            ("茉莉花" * 30, "gbk"),
+            ("月亮代表我的心", "utf-8"),
+        ],
+    ],
+)
+def test_names_of_tracks_in_any_encoding(name: str, encoding: str) -> None:
+    data = name.encode(encoding)
+    length = (
+        bytes([len(data)]) if len(data) < 128 else bytes([0x80 | len(data) >> 7, len(data) & 0x7F])
+    )
+    (piece,) = read_midi(midi_file(b"\x00\xff\x03" + length + data + TWO), ParseConfig())
+    assert [track.name for track in piece.tracks] == [name]
+    assert len(piece) == 2

@@ -1,10 +1,11 @@
-"""Tracks without what symusic misreads: system-exclusive messages in parts, and impossible metres.
+"""Tracks without what symusic misreads: messages in parts, impossible metres, names in old encodings.
 
 - A system-exclusive message may come in several packets, of which all but the first begin with F7, and an F7
   event may escape any bytes (RP-001). symusic takes the time or the bytes of some for those of notes. Neither
   holds a note, so both are left out, and their delta times are added to the next event's.
 - The denominator of a metre is written as a power of two, and symusic shifts a 32-bit one by it, so that 2**34
   comes out as 4. What no music is barred by is written as 128, which is not believed.
+- symusic takes names for UTF-8 and loses what is not. They are decoded as `pipeline_lib.notes.text` says.
 
 Nearly all tracks have nothing of the kind, which a look at their bytes tells; the others are walked through.
 """
@@ -14,9 +15,10 @@ from __future__ import annotations
 import re
 
 from pipeline_lib.notes.midi.chunks import BrokenTrack, Event, read_events
+from pipeline_lib.notes.text import decoded
 
 _SYSEX, _SYSEX_CONTINUED = 0xF0, 0xF7
-_META, _METRE = 0xFF, 0x58
+_META, _NAME, _METRE = 0xFF, 0x03, 0x58
 _MAX_POWER = 7
 _HIGHEST_POWER = bytes([_MAX_POWER])
 """Power of the first denominator that is not believed, 128; those below are symusic's to read."""
@@ -27,6 +29,9 @@ _MAY_BE_SYSEX = re.compile(rb"(?<=[\x00-\x7f])[\xf0\xf7]")
 """A byte that may be the status of such an event: the last byte of a delta time, before it, is never high."""
 _MESSAGE = re.compile(rb"\xf0([\x00-\x7f])([\x00-\x7f]*)(\xf7?)")
 _MAX_DELTA_TICK = 2**28 - 1
+_NAME_HEAD = b"\xff\x03"
+_NAMES_WITHIN = 1000
+"""Bytes of a track within which its name is looked for: it has to stand at the beginning."""
 _EMPTY_TEXT = b"\xff\x01\x00"
 
 
@@ -50,7 +55,7 @@ def plain(track: bytes) -> bytes:
     >>> plain(bytes.fromhex("00f0024312 30f70210f7 10903c50")).hex()
     '40903c50'
     """
-    if _has_whole_messages_only(track) and not _has_odd_metre(track):
+    if _has_whole_messages_only(track) and not _has_odd_metre(track) and not _has_odd_name(track):
         return track
     try:
         return _rewritten(track)
@@ -87,6 +92,26 @@ def _has_odd_metre(track: bytes) -> bool:
     return False
 
 
+def _has_odd_name(track: bytes) -> bool:
+    at = track.find(_NAME_HEAD, 0, _NAMES_WITHIN)
+    if at < 0:
+        return False
+    content = at + len(_NAME_HEAD) + 1
+    length = track[content - 1 : content]
+    if length >= b"\x80":  # its length takes several bytes
+        return True
+    name = track[content : content + int.from_bytes(length)]
+    return not name.isascii() and not _is_utf8(name)
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _rewritten(track: bytes) -> bytes:
     parts, before, start = [], 0, 0
     for event in read_events(track):
@@ -113,18 +138,28 @@ def _written_delta(track: bytes, start: int, event: Event) -> bytes:
 
 def _believable(track: bytes, event: Event) -> bytes:
     own = track[_bytes_at(track, event) : event.end]
-    if (
-        event.status == _META
-        and track[event.data] == _METRE
-        and len(own) > 4
-        and own[4] > _MAX_POWER
-    ):
-        return own[:4] + bytes([_MAX_POWER]) + own[5:]
+    if event.status != _META:
+        return own
+    if track[event.data] == _METRE and len(own) > 4 and own[4] > _MAX_POWER:
+        return own[:4] + _HIGHEST_POWER + own[5:]
+    if track[event.data] == _NAME and not own.isascii():
+        name = decoded(own[-_length_of_text(own) :]).encode()
+        return own[:2] + _delta(len(name)) + name
     return own
 
 
+def _length_of_text(own: bytes) -> int:
+    """Length that a meta event states, in the form of a delta time."""
+    length = 0
+    for byte in own[2:]:
+        length = length << 7 | byte & 0x7F
+        if byte < 0x80:
+            break
+    return length
+
+
 def _delta(tick: int) -> bytes:
-    """A delta time; one that is too long for its four bytes is made of several, with empty texts between."""
+    """A delta time, or a length; one that is too long for its four bytes is made of several, with empty texts between."""
     if tick > _MAX_DELTA_TICK:
         return _delta(_MAX_DELTA_TICK) + _EMPTY_TEXT + _delta(tick - _MAX_DELTA_TICK)
     digits = [tick & 0x7F]
