@@ -352,6 +352,35 @@ def test_an_empty_bar_is_as_long_as_its_metre() -> None:
     assert played(note("C4", 4), three, note("D4", 3)) == [(0, 4, 60), (7, 3, 62)]
 
 
+def test_what_fills_a_silent_part_makes_no_bar_longer_than_its_music() -> None:
+    three = stated(1, (3, 4))
+    too_long = rest(4, attribute='measure="yes"')
+    full = document(bars(note("C4", 3), note("D4", 3), metre=(3, 4)), bars(too_long, metre=(3, 4)))
+    assert quarters(read(full)) == [(0, 3, 60), (3, 3, 62)]
+    upbeat = [
+        f'<measure number="0" implicit="yes">{three}{content}</measure><measure number="1">{note("D4", 3)}</measure>'
+        for content in (note("C4", 1), rest(3, attribute='measure="yes"'))
+    ]
+    assert quarters(read(document(*upbeat)))[:2] == [(0, 1, 60), (1, 3, 62)]
+    skipped = upbeat[0].replace(note("C4", 1), rest(1) + moved("forward", 2))
+    assert quarters(read(document(upbeat[0], skipped)))[:2] == [(0, 1, 60), (1, 3, 62)]
+
+
+def test_a_bar_with_more_notes_than_its_metre_is_longer_and_one_with_more_rests_is_not() -> None:
+    other = bars(note("C3", 4), note("D3", 4))
+    rests = document(bars(note("C4", 3) + rest(3), note("D4", 4)), other)
+    assert quarters(read(rests))[2:] == [(4, 4, 62), (4, 4, 50)]
+    notes = document(bars(rest(2) + note("C4", 3), note("D4", 4)), other)
+    assert quarters(read(notes))[2:] == [(5, 4, 62), (5, 4, 50)]
+    assert "bar 1: 5 quarter notes long; by its metre, 4" in warnings(notes)
+
+
+def test_a_rest_for_a_bar_counts_where_notes_fill_less() -> None:
+    part = bars(note("C4", 1), note("D4", 4))
+    other = bars(rest(4, attribute='measure="yes"'), note("E4", 4))
+    assert quarters(read(document(part, other)))[1:] == [(4, 4, 62), (4, 4, 64)]
+
+
 def test_bars_that_a_part_leaves_out_are_found_by_their_numbers() -> None:
     whole = bars(note("C4", 4), note("D4", 4), note("E4", 4))
     gap = whole.replace(f'<measure number="2">{note("D4", 4)}</measure>', "")

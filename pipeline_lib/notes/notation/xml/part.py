@@ -6,7 +6,7 @@ Source: the MusicXML 4.0 standard, elements ``note``, ``backup``, ``forward``, `
 - Grace notes take no time and are dropped. Cue notes, rests and percussion without a pitch take time, and are silent.
 - What is not printed sounds.
 - A note without a ``duration`` is as long as its type, its dots and its tuplet say.
-- A bar is as long as the furthest that its notes, rests and ``forward`` reach, not where the last of them ends.
+- A bar is as long as its notes and rests reach furthest, not as where the last of them ends (see `end_of`).
 - Where a note has no ``tie``, which is for the ear, ``tied``, which is for the eye, counts.
 - Of tones between the semitones the nearest one is taken.
 - Attributes count from the time at which they stand, ``divisions`` from the line.
@@ -78,15 +78,21 @@ class Bar:
     Parameters
     ----------
     length_quarter : Fraction
-        How far the part fills it.
+        How long it is by the notes of the part, and the rests beside them.
+    filled_quarter : Fraction
+        How far the part goes if rests alone, and what is skipped, count.
     metre_quarter : Fraction or None
-        How long it is by the metre; None where no metre says so, or where it is no full bar.
+        How long it is by the metre; None where no metre says so.
+    is_implicit : bool
+        Whether it is no full bar.
     tempos : list of (at_quarter, tempo_qpm, is_heard)
         The last says whether it is one for the ear; else it is a metronome mark.
     """
 
     length_quarter: Fraction = _ZERO
+    filled_quarter: Fraction = _ZERO
     metre_quarter: Fraction | None = None
+    is_implicit: bool = False
     notes: list[BarNote] = field(default_factory=list)
     repeats: list[BarSign] = field(default_factory=list)
     heard: list[BarSign] = field(default_factory=list)
@@ -150,6 +156,8 @@ class _PartReader:
         self._where = f"part {self._part_id}"
         self._start = self._at = _ZERO
         self._is_last = True
+        self._sounded = self._rested = _ZERO
+        """How far notes reach in the bar, and how far rests do."""
         self._chord: tuple[Fraction, Fraction] | None = None
         """Onset and duration of the note that a chord would go on from."""
         self._written: list[_Written] = []
@@ -161,17 +169,28 @@ class _PartReader:
         self._begin_bar()
         for index, measure in enumerate(measures):
             self._where = f"part {self._part_id}, bar {measure.get('number', '?')[:20]}"
-            self._start = self._at = self._bar.length_quarter
+            self._start = self._at = self._bar.filled_quarter
             self._chord = None
             self._is_last = index == len(measures) - 1
             for element in measure:
                 reader = self._readers.get(element.tag)
                 if reader is not None:
                     reader(element)
-        is_full = measures and measures[0].get("implicit") != "yes"
-        self._bar.metre_quarter = self._metre.bar_quarter if is_full else None
+        self._bar.metre_quarter = self._metre.bar_quarter if measures else None
+        self._bar.is_implicit = any(m.get("implicit") == "yes" for m in measures[:1])
+        self._measure()
         self._finish()
         return self._bar
+
+    def _measure(self) -> None:
+        """Find how long the bar is; rests that end it do not make it longer than its metre."""
+        bar = self._bar
+        metre_quarter = None if bar.is_implicit else bar.metre_quarter
+        if metre_quarter and self._sounded > metre_quarter:
+            self._doubt(f"{self._sounded} quarter notes long; by its metre, {metre_quarter}")
+        if self._sounded:
+            rested = min(self._rested, metre_quarter or self._rested)
+            bar.length_quarter = max(self._sounded, rested)
 
     def _finish(self) -> None:
         """Give notes and keys the pitch that sounds at their time, and signs their place."""
@@ -218,7 +237,7 @@ class _PartReader:
     def _placed(self, sign: BarSign) -> BarSign:
         """A sign where it counts: those that are followed at a bar line there."""
         at, what = sign
-        if what.sign in _AT_END and at is not None and not 0 < at < self._bar.length_quarter:
+        if what.sign in _AT_END and at is not None and not 0 < at < self._bar.filled_quarter:
             return BarSign(None, what)
         return sign
 
@@ -230,7 +249,8 @@ class _PartReader:
             detail = f"{self._where}: durations without a common unit"
             raise RejectedFile(RejectReason.MALFORMED, detail)
         self._at = at
-        self._bar.length_quarter = max(self._bar.length_quarter, at)
+        if at > self._bar.filled_quarter:
+            self._bar.filled_quarter = at
 
     def _in_quarters(self, text: str | None) -> Fraction | None:
         """A time in divisions, in quarter notes; None for what is none."""
@@ -264,6 +284,10 @@ class _PartReader:
             onset = self._at
             self._chord = onset, duration
             self._move_to(onset + duration)
+            if "rest" not in parts:
+                self._sounded = max(self._sounded, self._at)
+            elif parts["rest"].get("measure") != "yes":
+                self._rested = max(self._rested, self._at)
         if "pitch" not in parts or "cue" in parts or "rest" in parts:
             return
         pitch = self._pitch(parts["pitch"])
@@ -454,7 +478,7 @@ class _PartReader:
             return self._start
         if location == "middle":
             return self._at
-        return None if self._is_last else self._bar.length_quarter
+        return None if self._is_last else self._bar.filled_quarter
 
 
 def _text(parts: Mapping[str, Element], tag: str) -> str | None:
@@ -462,6 +486,17 @@ def _text(parts: Mapping[str, Element], tag: str) -> str | None:
 
 
 def end_of(bars: Sequence[Bar]) -> Fraction:
-    """Length of one bar of all parts: as far as the fullest part fills it, or else as its metre says."""
-    filled = max((bar.length_quarter for bar in bars), default=_ZERO)
-    return filled or next((bar.metre_quarter for bar in bars if bar.metre_quarter), _ZERO)
+    """Length of one bar of all parts.
+
+    It is as long as the fullest part makes it with its notes. Programs are careless about the length of what fills
+    a part that is silent: that counts up to the length by the metre, and in a bar that is no full one where there
+    is nothing else.
+    """
+    length = max((bar.length_quarter for bar in bars), default=_ZERO)
+    filled = max((bar.filled_quarter for bar in bars), default=_ZERO)
+    by_metre = next((bar.metre_quarter for bar in bars if bar.metre_quarter), None)
+    if any(bar.is_implicit for bar in bars):
+        return length or filled
+    if by_metre is None:
+        return filled
+    return max(length, min(filled, by_metre)) or by_metre
