@@ -35,7 +35,7 @@ from pipeline_lib.notes.text import decoded
 _ZIP_MARK = b"PK\x03\x04"
 _MARKS = {
     "musicxml": rb"<(\w+:)?score-(partwise|timewise)",
-    "kern": rb"(^|[\r\n\t])\*\*kern",
+    "kern": rb"(^|[^\w !*])\*\*kern",
     "abc": rb"(^|[\r\n])[ \t]*K:",
 }
 """Pattern that every file of a format holds somewhere; the first that is found decides."""
