@@ -40,7 +40,12 @@ _ACCIDENTAL = re.compile(r"(\^\^|__|\^|_|=)([A-Ga-g])$")
 ALTERATIONS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 
 _CLEFS = ("treble", "bass", "alto", "tenor", "soprano", "mezzo", "baritone", "perc", "clef")
-_PROPERTY = re.compile(r"""\b([a-z][a-z-]+|[mt])=\s*("[^"]*"|\S+)""", re.IGNORECASE)
+_PROPERTY = re.compile(
+    r"""\b(clef|octave|transpose|t|middle|m|name|nm|sname|subname|snm|stems?|stafflines|staffscale|style|gstem"""
+    r"""|dyn|lyrics|cue|instrument|scale|space|score|sound|shift)\s*=\s*("[^"]*"|\S+)""",
+    re.IGNORECASE,
+)
+"""A property of a key or voice. Names of others may be keys: in ``Dmix=c`` the sign belongs to the note."""
 _OCTAVE_CLEF = re.compile(
     r"(?:treble|alto|tenor|bass|soprano|mezzosoprano|baritone|[GCFgcf])\d?([+-])8\b"
 )
@@ -120,7 +125,7 @@ def read_key(text: str) -> Key | None:
     if abs(sharps) > _MAX_SHARPS:
         raise ValueError(f"key {text!r} has more than {_MAX_SHARPS} sharps or flats")
     signature = signature_of(sharps)
-    explicit = _explicit(words[1:])
+    explicit = _explicit(text[tonic.end() :].split())
     alterations = {**signature, **explicit}
     name = key_name(sharps, minor=known in _MINOR_MODES)
     is_changed = _sounding(alterations) != signature

@@ -320,7 +320,11 @@ class Voice:
         if not n_notes or not in_time_of or not count:
             self.warn(f"tuplet ({p}:{q or ''}:{r or ''} makes no sense")
             return
-        self._tuplets.append(_Tuplet(Fraction(in_time_of, n_notes), count))
+        tuplet = _Tuplet(Fraction(in_time_of, n_notes), count)
+        if self._tuplets[-1:] == [tuplet]:
+            self.warn(f"tuplet ({p} is written twice, and counts once")
+        else:
+            self._tuplets.append(tuplet)
 
     def _default_of_tuplet(self, n_notes: int) -> int:
         known = _DEFAULT_OF_TUPLET.get(n_notes)
