@@ -92,12 +92,7 @@ def read_musicxml(data: bytes) -> WrittenScore:
         parts=[_track(part) for part in parts],
         marks=_marks(bars, starts),
         tempos=_tempos(bars, starts),
-        time_signatures=_first_of_each(
-            (start + at, metre.name)
-            for part in bars
-            for start, bar in zip(starts, part, strict=False)
-            for at, metre in bar.metres
-        ),
+        time_signatures=_metres(bars, starts),
         key_signatures=_keys(bars, starts),
         end_quarter=starts[-1],
         title=_title(root),
@@ -144,7 +139,9 @@ def _marks(parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]) -> list[M
 
 
 def _place(sign: BarSign, n_bar: int, starts: Sequence[Fraction]) -> Fraction:
-    return starts[n_bar + 1] if sign.at_quarter is None else starts[n_bar] + sign.at_quarter
+    """Where a sign stands on the page: in its bar, however far an offset moves it."""
+    start, end = starts[n_bar : n_bar + 2]
+    return end if sign.at_quarter is None else min(start + sign.at_quarter, end)
 
 
 def _jumps(parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]) -> Iterable[Mark]:
@@ -188,34 +185,52 @@ def _shown_jumps(
 def _tempos(
     parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]
 ) -> list[tuple[Fraction, float]]:
-    stated = [
-        (start + at, tempo_qpm, is_heard)
+    return _first_of_each(
+        (
+            (start + at, tempo_qpm)
+            for start, bar in zip(starts, bars, strict=False)
+            for at, tempo_qpm, is_heard in bar.tempos
+            if is_heard is wanted
+        )
+        for wanted in (True, False)
         for bars in parts
-        for start, bar in zip(starts, bars, strict=False)
-        for at, tempo_qpm, is_heard in bar.tempos
-    ]
-    stated.sort(key=lambda tempo: not tempo[2])
-    return _first_of_each((at, tempo_qpm) for at, tempo_qpm, _ in stated)
+    )
+
+
+def _metres(
+    parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]
+) -> list[tuple[Fraction, str | None]]:
+    return _first_of_each(
+        (
+            (start + at, metre.name)
+            for start, bar in zip(starts, bars, strict=False)
+            for at, metre in bar.metres
+        )
+        for bars in parts
+    )
 
 
 def _keys(
     parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]
 ) -> list[tuple[Fraction, str | None]]:
-    stated = [
-        (start + at, name, is_transposed)
+    return _first_of_each(
+        (
+            (start + at, name)
+            for start, bar in zip(starts, bars, strict=False)
+            for at, name, is_transposed in bar.keys
+            if is_transposed is wanted
+        )
+        for wanted in (False, True)
         for bars in parts
-        for start, bar in zip(starts, bars, strict=False)
-        for at, name, is_transposed in bar.keys
-    ]
-    stated.sort(key=lambda key: key[2])
-    return _first_of_each((at, name) for at, name, _ in stated)
+    )
 
 
 def _first_of_each(
-    statements: Iterable[tuple[Fraction, Value]],
+    statements: Iterable[Iterable[tuple[Fraction, Value]]],
 ) -> list[tuple[Fraction, Value]]:
-    """Of the statements at one moment the first; in the order of the page."""
+    """Statements in the order of the page: of those at one moment the first part's, and of these the last."""
     first: dict[Fraction, Value] = {}
-    for at, value in statements:
-        first.setdefault(at, value)
+    for of_one_part in statements:
+        for at, value in dict(of_one_part).items():
+            first.setdefault(at, value)
     return sorted(first.items(), key=lambda statement: statement[0])
