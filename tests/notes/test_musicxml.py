@@ -567,8 +567,16 @@ def test_ties_that_are_only_shown_count() -> None:
 def test_a_slur_and_a_tie_with_one_end_join_nothing() -> None:
     slur = '<notations><slur type="start"/></notations>'
     assert len(played(note("C4", 4, slur), note("C4", 4))) == 2
-    assert len(played(note("C4", 4, TIE_ON), note("C4", 4))) == 2
-    assert len(played(note("C4", 4), note("C4", 4, TIE_BACK))) == 2
+    tied = (note("E4", 1, TIE_ON), note("E4", 1, TIE_BACK))
+    assert len(played(note("C4", 4, TIE_ON), note("C4", 4), *tied)) == 3
+    assert len(played(note("C4", 4), note("C4", 4, TIE_BACK), *tied)) == 3
+
+
+def test_ties_of_a_score_that_says_of_none_where_it_ends() -> None:
+    """As in madrigals and string quartets that music21 brings along."""
+    data = document(bars(note("C4", 4, TIE_ON), note("C4", 4), note("C4", 4)))
+    assert quarters(read(data)) == [(0, 8, 60), (8, 4, 60)]
+    assert "none ends" in warnings(data)
 
 
 def test_a_tie_into_two_endings_is_played_in_both() -> None:

@@ -8,6 +8,7 @@ elements, and says for each what is done where the standard leaves a choice. Her
 - Repeats and endings are those of the first part that has any. Jumps are taken from all parts, each once.
 - What several parts state at one moment about tempo, metre and key counts once, as the first of them says; of tempos
   those for the ear before metronome marks, of keys those of parts at concert pitch before those of transposing parts.
+- Some programs say only where ties begin. In a score where none ends, they end at the note that follows at once.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def read_musicxml(data: bytes) -> WrittenScore:
     bars = [read_bars(part, doubts) for part in parts]
     starts = _starts(bars)
     return WrittenScore(
-        notes=list(_notes(bars, starts)),
+        notes=_with_ends_of_ties(list(_notes(bars, starts)), doubts),
         parts=[_track(part) for part in parts],
         marks=_marks(bars, starts),
         tempos=_tempos(bars, starts),
@@ -111,6 +112,15 @@ def _notes(parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]) -> Iterat
         for start, bar in zip(starts, bars, strict=False):
             for onset, duration, pitch, voice, ties_on, ties_back in bar.notes:
                 yield WrittenNote(start + onset, duration, pitch, index, voice, ties_on, ties_back)
+
+
+def _with_ends_of_ties(notes: list[WrittenNote], doubts: Doubts) -> list[WrittenNote]:
+    """Notes as they are, or, where no tie of a score ends, with ties that end at the next note of their pitch."""
+    has_ends = any(note.ties_back for note in notes)
+    if has_ends or not any(note.ties_on for note in notes):
+        return notes
+    doubts.add("ties begin and none ends: each ends at the note of its pitch that follows at once")
+    return [note._replace(ties_back=True) for note in notes]
 
 
 def _track(part: XmlPart) -> TrackInfo:
