@@ -567,8 +567,16 @@ def test_ties_that_are_only_shown_count() -> None:
 def test_a_slur_and_a_tie_with_one_end_join_nothing() -> None:
     slur = '<notations><slur type="start"/></notations>'
     assert len(played(note("C4", 4, slur), note("C4", 4))) == 2
-    assert len(played(note("C4", 4, TIE_ON), note("C4", 4))) == 2
-    assert len(played(note("C4", 4), note("C4", 4, TIE_BACK))) == 2
+    tied = (note("E4", 1, TIE_ON), note("E4", 1, TIE_BACK))
+    assert len(played(note("C4", 4, TIE_ON), note("C4", 4), *tied)) == 3
+    assert len(played(note("C4", 4), note("C4", 4, TIE_BACK), *tied)) == 3
+
+
+def test_ties_of_a_score_that_says_of_none_where_it_ends() -> None:
+    """As in madrigals and string quartets that music21 brings along."""
+    data = document(bars(note("C4", 4, TIE_ON), note("C4", 4), note("C4", 4)))
+    assert quarters(read(data)) == [(0, 8, 60), (8, 4, 60)]
+    assert "none ends" in warnings(data)
 
 
 def test_a_tie_into_two_endings_is_played_in_both() -> None:
@@ -680,6 +688,17 @@ def test_fine_within_a_bar_is_where_it_sounds() -> None:
     assert pitches(half, E + '<sound dacapo="yes"/>') == [60, 62, 67, 60]
 
 
+def test_an_offset_moves_no_sign_out_of_its_bar() -> None:
+    moved_far = direction("<segno/>", offset="<offset>9</offset>")
+    assert pitches(A + moved_far, B, C + '<sound dalsegno="s"/>') == [60, 62, 64, 62, 64]
+
+
+def test_a_da_capo_of_a_score_with_repeats_plays_each_once() -> None:
+    minuet = (A + REPEAT_END, B + direction("<words>Fine</words>", sound='fine="yes"'))
+    trio = (REPEAT_START + C + REPEAT_END, D + '<sound dacapo="yes"/>')
+    assert pitches(*minuet, *trio) == [60, 60, 62, 64, 64, 65, 60, 62]
+
+
 def test_an_implied_start_of_a_repeat() -> None:
     assert pitches(A, '<sound forward-repeat="yes"/>' + B, C + REPEAT_END) == [60, 62, 64, 62, 64]
 
@@ -704,6 +723,13 @@ def changes(*contents: str) -> ParsedPiece:
 )
 def test_tempo(mark: str, tempo_qpm: float) -> None:
     assert changes(mark + A).tempo_qpm == tempo_qpm
+
+
+def test_of_several_tempos_at_one_moment_the_last_of_the_first_part_counts() -> None:
+    first = bars('<sound tempo="80"/>' + A + moved("backup", 4) + '<sound tempo="90"/>', B)
+    assert read(document(first, bars('<sound tempo="70"/>' + A, B))).tempos.pairs() == ((0, 90.0),)
+    shown = direction(metronome("<beat-unit>quarter</beat-unit>", "60"))
+    assert read(document(bars(shown + A), bars('<sound tempo="70"/>' + B))).tempo_qpm == 70.0
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from pipeline_lib.notes.table import RejectReason
 
 _CONTAINER = "META-INF/container.xml"
 _MAX_CONTAINER_BYTES = 1 << 20
+_OTHER_FOLDERS = ("META-INF", "__MACOSX")
+"""Folders in which there is no score; the second is what Macs add to archives."""
 _SCORE_SUFFIXES = (".musicxml", ".xml")
 _SCORE_TYPES = ("", "application/vnd.recordare.musicxml+xml", "application/vnd.recordare.musicxml")
 
@@ -92,11 +94,12 @@ def _check_overlaps(archive: zipfile.ZipFile) -> None:
 
 def _root_file(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo]) -> zipfile.ZipInfo:
     scores = [info for name, info in members.items() if _may_be_score(name)]
-    if _CONTAINER not in members:
+    container = next((members[n] for n in members if n.lower() == _CONTAINER.lower()), None)
+    if container is None:
         if not scores:
             raise RejectedFile(RejectReason.NOT_MUSIC, "no XML file in the archive")
         return scores[0]
-    named = _named_root(_content(archive, members[_CONTAINER], _MAX_CONTAINER_BYTES))
+    named = _named_root(_content(archive, container, _MAX_CONTAINER_BYTES))
     for name in dict.fromkeys((named, _plain(named), _plain(unquote(named)))):
         if name in members:
             return members[name]
@@ -114,7 +117,7 @@ def _plain(name: str) -> str:
 
 def _may_be_score(name: str) -> bool:
     *folders, last = PurePosixPath(name).parts or ("",)
-    is_hidden = any(p.startswith(".") or p in ("META-INF", "__MACOSX") for p in (*folders, last))
+    is_hidden = any(p.startswith(".") or p in _OTHER_FOLDERS for p in (*folders, last))
     return last.lower().endswith(_SCORE_SUFFIXES) and not is_hidden
 
 

@@ -8,6 +8,7 @@ elements, and says for each what is done where the standard leaves a choice. Her
 - Repeats and endings are those of the first part that has any. Jumps are taken from all parts, each once.
 - What several parts state at one moment about tempo, metre and key counts once, as the first of them says; of tempos
   those for the ear before metronome marks, of keys those of parts at concert pitch before those of transposing parts.
+- Some programs say only where ties begin. In a score where none ends, they end at the note that follows at once.
 """
 
 from __future__ import annotations
@@ -88,16 +89,11 @@ def read_musicxml(data: bytes) -> WrittenScore:
     bars = [read_bars(part, doubts) for part in parts]
     starts = _starts(bars)
     return WrittenScore(
-        notes=list(_notes(bars, starts)),
+        notes=_with_ends_of_ties(list(_notes(bars, starts)), doubts),
         parts=[_track(part) for part in parts],
         marks=_marks(bars, starts),
         tempos=_tempos(bars, starts),
-        time_signatures=_first_of_each(
-            (start + at, metre.name)
-            for part in bars
-            for start, bar in zip(starts, part, strict=False)
-            for at, metre in bar.metres
-        ),
+        time_signatures=_metres(bars, starts),
         key_signatures=_keys(bars, starts),
         end_quarter=starts[-1],
         title=_title(root),
@@ -116,6 +112,15 @@ def _notes(parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]) -> Iterat
         for start, bar in zip(starts, bars, strict=False):
             for onset, duration, pitch, voice, ties_on, ties_back in bar.notes:
                 yield WrittenNote(start + onset, duration, pitch, index, voice, ties_on, ties_back)
+
+
+def _with_ends_of_ties(notes: list[WrittenNote], doubts: Doubts) -> list[WrittenNote]:
+    """Notes as they are, or, where no tie of a score ends, with ties that end at the next note of their pitch."""
+    has_ends = any(note.ties_back for note in notes)
+    if has_ends or not any(note.ties_on for note in notes):
+        return notes
+    doubts.add("ties begin and none ends: each ends at the note of its pitch that follows at once")
+    return [note._replace(ties_back=True) for note in notes]
 
 
 def _track(part: XmlPart) -> TrackInfo:
@@ -144,7 +149,9 @@ def _marks(parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]) -> list[M
 
 
 def _place(sign: BarSign, n_bar: int, starts: Sequence[Fraction]) -> Fraction:
-    return starts[n_bar + 1] if sign.at_quarter is None else starts[n_bar] + sign.at_quarter
+    """Where a sign stands on the page: in its bar, however far an offset moves it."""
+    start, end = starts[n_bar : n_bar + 2]
+    return end if sign.at_quarter is None else min(start + sign.at_quarter, end)
 
 
 def _jumps(parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]) -> Iterable[Mark]:
@@ -188,34 +195,52 @@ def _shown_jumps(
 def _tempos(
     parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]
 ) -> list[tuple[Fraction, float]]:
-    stated = [
-        (start + at, tempo_qpm, is_heard)
+    return _first_of_each(
+        (
+            (start + at, tempo_qpm)
+            for start, bar in zip(starts, bars, strict=False)
+            for at, tempo_qpm, is_heard in bar.tempos
+            if is_heard is wanted
+        )
+        for wanted in (True, False)
         for bars in parts
-        for start, bar in zip(starts, bars, strict=False)
-        for at, tempo_qpm, is_heard in bar.tempos
-    ]
-    stated.sort(key=lambda tempo: not tempo[2])
-    return _first_of_each((at, tempo_qpm) for at, tempo_qpm, _ in stated)
+    )
+
+
+def _metres(
+    parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]
+) -> list[tuple[Fraction, str | None]]:
+    return _first_of_each(
+        (
+            (start + at, metre.name)
+            for start, bar in zip(starts, bars, strict=False)
+            for at, metre in bar.metres
+        )
+        for bars in parts
+    )
 
 
 def _keys(
     parts: Sequence[Sequence[Bar]], starts: Sequence[Fraction]
 ) -> list[tuple[Fraction, str | None]]:
-    stated = [
-        (start + at, name, is_transposed)
+    return _first_of_each(
+        (
+            (start + at, name)
+            for start, bar in zip(starts, bars, strict=False)
+            for at, name, is_transposed in bar.keys
+            if is_transposed is wanted
+        )
+        for wanted in (False, True)
         for bars in parts
-        for start, bar in zip(starts, bars, strict=False)
-        for at, name, is_transposed in bar.keys
-    ]
-    stated.sort(key=lambda key: key[2])
-    return _first_of_each((at, name) for at, name, _ in stated)
+    )
 
 
 def _first_of_each(
-    statements: Iterable[tuple[Fraction, Value]],
+    statements: Iterable[Iterable[tuple[Fraction, Value]]],
 ) -> list[tuple[Fraction, Value]]:
-    """Of the statements at one moment the first; in the order of the page."""
+    """Statements in the order of the page: of those at one moment the first part's, and of these the last."""
     first: dict[Fraction, Value] = {}
-    for at, value in statements:
-        first.setdefault(at, value)
+    for of_one_part in statements:
+        for at, value in dict(of_one_part).items():
+            first.setdefault(at, value)
     return sorted(first.items(), key=lambda statement: statement[0])
