@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline_lib.notes.corpus.archives import MAX_FILE_BYTES
-from pipeline_lib.notes.notation.compressed import unpacked
-from pipeline_lib.notes.notation.musicxml import read_musicxml
+from pipeline_lib.notes.notation.musicxml.compressed import unpacked
+from pipeline_lib.notes.notation.musicxml.score import read_musicxml
 from pipeline_lib.notes.notation.playing import play
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
 from pipeline_lib.notes.table import RejectReason

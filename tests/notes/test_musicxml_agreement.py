@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_lib.notes.notation.compressed import unpacked
-from pipeline_lib.notes.notation.musicxml import read_musicxml
+from pipeline_lib.notes.notation.musicxml.compressed import unpacked
+from pipeline_lib.notes.notation.musicxml.score import read_musicxml
 from pipeline_lib.notes.notation.playing import play
 
 _ONE_IN = 8
@@ -33,7 +33,7 @@ _STEPS_PER_QUARTER = 48
 _BY_VEROVIO = """
 import base64, json, sys
 import symusic, verovio
-from pipeline_lib.notes.notation.compressed import unpacked
+from pipeline_lib.notes.notation.musicxml.compressed import unpacked
 
 verovio.enableLog(verovio.LOG_OFF)
 for path in sys.argv[1:]:

@@ -23,16 +23,15 @@ from typing import Literal
 
 from pipeline_lib.notes.notation.abc.book import tunes_of
 from pipeline_lib.notes.notation.abc.tune import read_tune
-from pipeline_lib.notes.notation.compressed import unpacked
 from pipeline_lib.notes.notation.kern import read_kern
-from pipeline_lib.notes.notation.musicxml import read_musicxml
+from pipeline_lib.notes.notation.musicxml.compressed import unpacked
+from pipeline_lib.notes.notation.musicxml.score import read_musicxml
 from pipeline_lib.notes.notation.playing import play
 from pipeline_lib.notes.notation.written import WrittenScore
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
 from pipeline_lib.notes.table import RejectReason
 from pipeline_lib.notes.text import decoded
 
-_ZIP_MARK = b"PK\x03\x04"
 _MARKS = {
     "musicxml": rb"<(\w+:)?score-(partwise|timewise)",
     "kern": rb"(^|[^\w !*])\*\*kern",
@@ -117,8 +116,7 @@ def _recognised(data: bytes, suffix: str) -> tuple[bytes, str]:
     """The document of a file, unpacked, and its format."""
     if not data:
         raise RejectedFile(RejectReason.EMPTY_FILE, "0 bytes")
-    if data.startswith(_ZIP_MARK):
-        data = unpacked(data)
+    data = unpacked(data)
     # In UTF-16 every other byte of these patterns is zero.
     plain = data.replace(b"\0", b"")
     kind = next((kind for kind, mark in _MARKS.items() if re.search(mark, plain)), None)

@@ -22,14 +22,18 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby
 
+from pipeline_lib.notes.notation.letters import (
+    C4,
+    MINOR_MODES,
+    SEMITONE_OF,
+    key_signature_sharps,
+)
 from pipeline_lib.notes.notation.written import Mark, Sign, WrittenNote, WrittenScore
 from pipeline_lib.notes.piece import RejectedFile, TrackInfo, key_name, time_signature_name
 from pipeline_lib.notes.table import RejectReason
 
 _LENGTH = re.compile(r"(\d{1,6})(?:%(\d{1,6}))?(\.{0,8})")
 _PITCH = re.compile(r"([a-g]+|[A-G]+)(#{1,2}|-{1,2})?")
-_SEMITONE = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_C4 = 60
 _MAX_LETTERS = 8
 
 _BAR = re.compile(r"=+[^:|!\t]*(.*)")
@@ -42,17 +46,6 @@ _ORDER = re.compile(r"\*>\[([^\]]*)\]")
 _CODE = re.compile(r"\*I([a-z][a-z0-9]*)")
 _TITLE = re.compile(r"!!!OTL[^:]*:\s*(.*)")
 
-_SHARPS_OF_MAJOR = {"C": 0, "D": 2, "E": 4, "F": -1, "G": 1, "A": 3, "B": 5}
-_SHARPS_OF_MODE = {
-    "ion": 0,
-    "lyd": 1,
-    "mix": -1,
-    "dor": -2,
-    "min": -3,
-    "aeo": -3,
-    "phr": -4,
-    "loc": -5,
-}
 _SHARP_ORDER = "fcgdaeb"
 _MAX_ORDER = 10_000
 
@@ -390,7 +383,7 @@ def _pitch(note: str) -> int | None:
         return None
     letters, sign = match[1], match[2] or ""
     octave = len(letters) - 1 if letters.islower() else -len(letters)
-    return _C4 + 12 * octave + _SEMITONE[letters[0].upper()] + sign.count("#") - sign.count("-")
+    return C4 + 12 * octave + SEMITONE_OF[letters[0].upper()] + sign.count("#") - sign.count("-")
 
 
 def _name_of_signature(accidentals: str) -> str | None:
@@ -404,10 +397,6 @@ def _name_of_signature(accidentals: str) -> str | None:
 
 def _name_of_key(tonic: str, sign: str, mode: str) -> str | None:
     """Name of a key: minor for a lower-case tonic; modes that MIDI lacks have the major key of their signature."""
-    known = mode[:3].lower() or ("min" if tonic.islower() else "ion")
-    if known not in _SHARPS_OF_MODE:
-        return None
-    sharps = (
-        _SHARPS_OF_MAJOR[tonic.upper()] + {"": 0, "#": 7, "-": -7}[sign] + _SHARPS_OF_MODE[known]
-    )
-    return key_name(sharps, minor=known in ("min", "aeo"))
+    known = mode[:3].lower() or ("min" if tonic.islower() else "maj")
+    sharps = key_signature_sharps(tonic.upper(), {"": 0, "#": 1, "-": -1}[sign], known)
+    return None if sharps is None else key_name(sharps, minor=known in MINOR_MODES)

@@ -12,24 +12,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
+from pipeline_lib.notes.notation.letters import MINOR_MODES, key_signature_sharps
 from pipeline_lib.notes.piece import key_name, key_sharps, time_signature_name
 
-_SHARPS_OF_MAJOR = {"C": 0, "D": 2, "E": 4, "F": -1, "G": 1, "A": 3, "B": 5}
-_SHARPS_OF_MODE = {
-    "": 0,
-    "maj": 0,
-    "ion": 0,
-    "lyd": 1,
-    "mix": -1,
-    "dor": -2,
-    "m": -3,
-    "min": -3,
-    "aeo": -3,
-    "phr": -4,
-    "loc": -5,
-}
-"""Sharps that a mode adds to the signature of the major key with its tonic."""
-_MINOR_MODES = ("m", "min", "aeo")
 _SHARP_ORDER = "FCGDAEB"
 _MAX_SHARPS = 7
 _PIPES = {"F": 1, "C": 1}
@@ -116,18 +101,18 @@ def read_key(text: str) -> Key | None:
     if mode == "exp" or mode.startswith("exp"):
         explicit = _explicit(words)
         return Key(explicit, _name_of(explicit))
-    known = mode if mode == "m" else mode[:3]
-    if known not in _SHARPS_OF_MODE or _is_clef(tonic[3]):
-        known = ""  # what follows the tonic is a clef or another word
-    sharps = (
-        _SHARPS_OF_MAJOR[tonic[1]] + {"": 0, "#": 7, "b": -7}[tonic[2]] + _SHARPS_OF_MODE[known]
-    )
+    known = "min" if mode == "m" else mode[:3] or "maj"
+    alteration = {"": 0, "#": 1, "b": -1}[tonic[2]]
+    sharps = None if _is_clef(tonic[3]) else key_signature_sharps(tonic[1], alteration, known)
+    if sharps is None:  # what follows the tonic is a clef or another word
+        known = "maj"
+        sharps = key_signature_sharps(tonic[1], alteration, known) or 0
     if abs(sharps) > _MAX_SHARPS:
         raise ValueError(f"key {text!r} has more than {_MAX_SHARPS} sharps or flats")
     signature = signature_of(sharps)
     explicit = _explicit(text[tonic.end() :].split())
     alterations = {**signature, **explicit}
-    name = key_name(sharps, minor=known in _MINOR_MODES)
+    name = key_name(sharps, minor=known in MINOR_MODES)
     is_changed = _sounding(alterations) != signature
     return Key(alterations, (_name_of(alterations) or name) if is_changed else name)
 

@@ -23,10 +23,9 @@ from typing import Literal
 
 from pipeline_lib.notes.notation.abc.fields import ALTERATIONS, Key, Metre
 from pipeline_lib.notes.notation.abc.scanner import NOTE
+from pipeline_lib.notes.notation.letters import C4, SEMITONE_OF
 from pipeline_lib.notes.notation.written import Mark, Sign, WrittenNote
 
-_SEMITONE = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_C4 = 60
 _MAX_DOTS = 8
 _MAX_BARS = 100_000
 _MAX_TIMES = 99
@@ -204,7 +203,7 @@ class Voice:
 
     def _add(self, place: _Place, alteration: int, duration: Fraction) -> None:
         letter, octave = place
-        pitch = _C4 + 12 * (octave + self.setting.octaves) + _SEMITONE[letter] + alteration
+        pitch = C4 + 12 * (octave + self.setting.octaves) + SEMITONE_OF[letter] + alteration
         self.notes.append(
             WrittenNote(
                 self.time,

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from pipeline_lib.notes.notation.xml.document import Element, decimal, integer
+from pipeline_lib.notes.notation.musicxml.document import Element, decimal, integer
 from pipeline_lib.notes.piece import key_name, time_signature_name
 
 QUARTERS_OF_TYPE = {

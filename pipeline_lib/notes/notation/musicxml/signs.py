@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pipeline_lib.notes.notation.musicxml.document import Doubts, Element, integer
 from pipeline_lib.notes.notation.written import Sign
-from pipeline_lib.notes.notation.xml.document import Doubts, Element, integer
 
 _MAX_PASSES = 64
 """More often than any passage is played."""

@@ -1,6 +1,6 @@
 """MusicXML to a written score.
 
-Source: the MusicXML 4.0 standard (https://www.w3.org/2021/06/musicxml40/); `pipeline_lib.notes.notation.xml` has its
+Source: the MusicXML 4.0 standard (https://www.w3.org/2021/06/musicxml40/); `pipeline_lib.notes.notation.musicxml` has its
 elements, and says for each what is done where the standard leaves a choice. Here the parts are put together:
 
 - Bars of all parts begin together. A bar is as long as the fullest part makes it: so a bar before the first, or one
@@ -18,8 +18,7 @@ from fractions import Fraction
 from itertools import accumulate, zip_longest
 from typing import TypeVar
 
-from pipeline_lib.notes.notation.written import Mark, Sign, WrittenNote, WrittenScore
-from pipeline_lib.notes.notation.xml.document import (
+from pipeline_lib.notes.notation.musicxml.document import (
     Doubts,
     Element,
     XmlPart,
@@ -27,7 +26,8 @@ from pipeline_lib.notes.notation.xml.document import (
     parsed,
     parts_of,
 )
-from pipeline_lib.notes.notation.xml.part import Bar, BarSign, end_of, read_bars
+from pipeline_lib.notes.notation.musicxml.part import Bar, BarSign, end_of, read_bars
+from pipeline_lib.notes.notation.written import Mark, Sign, WrittenNote, WrittenScore
 from pipeline_lib.notes.piece import MAX_TRACKS, RejectedFile, TrackInfo
 from pipeline_lib.notes.table import RejectReason
 
@@ -61,7 +61,7 @@ def read_musicxml(data: bytes) -> WrittenScore:
     Parameters
     ----------
     data : bytes
-        The document; `pipeline_lib.notes.notation.compressed.unpacked` gives that of a compressed file.
+        The document; `pipeline_lib.notes.notation.musicxml.compressed.unpacked` gives that of a compressed file.
 
     Returns
     -------

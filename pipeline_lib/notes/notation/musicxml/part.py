@@ -22,15 +22,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
-from pipeline_lib.notes.notation.written import Sign
-from pipeline_lib.notes.notation.xml.document import Doubts, Element, XmlPart, decimal, integer
-from pipeline_lib.notes.notation.xml.signs import (
+from pipeline_lib.notes.notation.letters import SEMITONE_OF
+from pipeline_lib.notes.notation.musicxml.document import Doubts, Element, XmlPart, decimal, integer
+from pipeline_lib.notes.notation.musicxml.signs import (
     BarlineSign,
     barline_signs,
     heard_signs,
     shown_signs,
 )
-from pipeline_lib.notes.notation.xml.statements import (
+from pipeline_lib.notes.notation.musicxml.statements import (
     CONCERT_PITCH,
     Metre,
     Transposition,
@@ -41,10 +41,10 @@ from pipeline_lib.notes.notation.xml.statements import (
     sounding_key,
     transposition,
 )
+from pipeline_lib.notes.notation.written import Sign
 from pipeline_lib.notes.piece import RejectedFile
 from pipeline_lib.notes.table import RejectReason
 
-_SEMITONE = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _MAX_PITCH = 127
 _MAX_OCTAVES = 100
 _MAX_DENOMINATOR = 10**60
@@ -209,7 +209,16 @@ class _PartReader:
                 if not 0 <= pitch <= _MAX_PITCH:
                     detail = f"{self._where}: a pitch of {pitch}, outside 0-{_MAX_PITCH}"
                     raise RejectedFile(RejectReason.MALFORMED, detail)
-                bar.notes.append(BarNote(*note[:2], pitch, *note[4:]))
+                bar.notes.append(
+                    BarNote(
+                        note.onset_quarter,
+                        note.duration_quarter,
+                        pitch,
+                        note.voice,
+                        note.ties_on,
+                        note.ties_back,
+                    )
+                )
         for _, staff, transposed in changes:
             self._transpose(self._transpositions, staff, transposed)
         bar.heard = [self._placed(sign) for sign in bar.heard]
@@ -343,7 +352,7 @@ class _PartReader:
         return found
 
     def _pitch_of(self, step: str | None, alter: str | None, octave: str | None) -> int | None:
-        semitone = _SEMITONE.get((step or "").strip().upper())
+        semitone = SEMITONE_OF.get((step or "").strip().upper())
         height = integer(octave)
         altered = decimal(alter) if (alter or "").strip() else _ZERO
         if semitone is None or height is None or altered is None or abs(height) > _MAX_OCTAVES:
