@@ -101,6 +101,7 @@ def test_the_summary_names_what_was_found() -> None:
         "9  accepted that repeat another piece  7 near, 2 transposed",
         "345,678  notes  left out: 12 that never end",
         "12.3  hours of music",
+        "2  read with warnings",
         "rejected: 0.mid: truncated: d",
         "and 20 more in the table of pieces",
     ):

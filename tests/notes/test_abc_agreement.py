@@ -30,13 +30,40 @@ Note = tuple[Fraction, Fraction, int]
 """Onset, end, pitch."""
 
 UNEQUAL = "broken rhythm between notes of unequal length, which abc2midi leaves out"
-NESTED = "a tuplet in a tuplet, which abc2midi leaves out"
-CHORD = "broken rhythm after a chord, of which abc2midi shortens the first note alone"
+CHORD = "a chord whose notes are not equally long, of which abc2midi changes some"
 OLD_CHORD = "chords between plus signs, which abc2midi leaves out"
-QUOTED = "mail has made =3D of =, which neither can read"
-EXPLAINED: dict[str, dict[tuple[str, int], str]] = {
-    "ryansMammoth": {},
-    "oneills1850": {},
+SLUR = "a tie between two pitches, which abc2midi takes for one note"
+BRACKET = "a bracket that is never closed: abc2midi takes the rest of the line for one chord"
+ROUNDED = "a time that 480 ticks per quarter cannot express, rounded otherwise"
+EXPLAINED = {
+    "ryansMammoth": {
+        ("MollShurkiesJig.abc", 0): UNEQUAL,
+        ("TidalWaveJig.abc", 0): UNEQUAL,
+        ("BuckleysHornpipe.abc", 0): UNEQUAL,
+        ("42dHighlandRegimentStrathspey.abc", 0): UNEQUAL,
+        ("BoysOfBockhillJig.abc", 0): UNEQUAL,
+        ("MugbyJimsHighlandFling.abc", 0): CHORD,
+        ("DickCarrolsClog.abc", 0): CHORD,
+        ("MyLadysGoonHasGairsOntStrathspey.abc", 0): BRACKET,
+        ("SirGeorgeClargsStrathspey.abc", 0): ROUNDED,
+    },
+    "oneills1850": {
+        ("0811-0899.abc", 0): OLD_CHORD,
+        ("0981-1000.abc", 13): SLUR,
+        ("1116-1135_mh.abc", 11): SLUR,
+        ("1116-1135_mh.abc", 15): SLUR,
+        ("1701-1780.abc", 65): CHORD,
+        ("0701-0720.abc", 16): UNEQUAL,
+        ("0001-0050.abc", 8): UNEQUAL,
+        ("1276-1375.abc", 6): UNEQUAL,
+        ("1625-1700.abc", 59): UNEQUAL,
+        ("1625-1700.abc", 60): UNEQUAL,
+        ("0101-0200.abc", 73): ROUNDED,
+        ("0051-0100.abc", 43): ROUNDED,
+        ("0101-0200.abc", 98): ROUNDED,
+        ("0201-0300.abc", 0): ROUNDED,
+        ("0051-0100.abc", 20): ROUNDED,
+    },
     "airdsAirs": {},
     "essenFolksong": {},
 }
@@ -54,7 +81,7 @@ def as_abc2midi_reads(tune: str) -> str:
         found = field_of(without_comment(line), in_body=in_body)
         if found is None and in_body:
             lines.append(plain_music(without_comment(line)))
-        elif found is not None and found[0] in "XMLQKVP" and found[0] != "P":
+        elif found is not None and found[0] in "XMLQKV":
             in_body = in_body or found[0] == "K"
             lines.append(line)
     first, *rest = [line for line in lines if line.strip()]
@@ -126,7 +153,8 @@ def collection(name: str) -> list[Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(EXPLAINED))
 def test_two_readers_agree_on_a_collection(name: str) -> None:
-    n_notes, n_equal, differing = 0, 0, {}
+    n_notes, n_equal = 0, 0
+    differing: dict[tuple[str, int], list[Note]] = {}
     for path in collection(name):
         text = re.sub(r"\r\n?", "\n", decoded(path.read_bytes()))
         for number, tune in enumerate(tunes_of(text)):
