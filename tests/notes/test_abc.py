@@ -357,6 +357,10 @@ def test_changes_are_where_they_are_played() -> None:
         ("C4 & D |", "bar 1: an overlay is -3 quarters longer than its bars"),
         ("m:~G3 = G{A}G{F}G\nC", "macro '~G3 = G{A}G{F}G' is not played"),
         ("(3(3CDE F", "bar 1: tuplet (3 is written twice, and counts once"),
+        (
+            'C "_D.C. al Fine"D',
+            'bar 1: the words "_D.C. al Fine" send players elsewhere: they are not followed',
+        ),
         ("- C", "bar 1: a tie after no note"),
     ],
 )

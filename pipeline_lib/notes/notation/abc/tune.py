@@ -311,6 +311,7 @@ _PLAIN = {
     "tie": lambda voice, _: voice.tie(),
     "broken": Voice.broken,
     "grace": Voice.grace,
+    "text": Voice.text,
 }
 """What a voice does with tokens that need no taking apart."""
 

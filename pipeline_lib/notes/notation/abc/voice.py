@@ -9,7 +9,8 @@ Source: the ABC standard 2.1 (https://abcnotation.com/wiki/abc:standard:v2.1), s
 - Broken rhythm between notes of unequal length, which the standard leaves undefined, moves as much time as
   between two of the shorter: the bar keeps its length.
 - Chord symbols, annotations, ornaments and articulations do not change what sounds.
-- *Fine*, *da capo* and the like count at the end of their bar, *segno* and *coda* where they stand.
+- *Fine*, *da capo* and the like count at the end of their bar, *segno* and *coda* where they stand. They are signs
+  (``!D.C.!``): words for players (``"D.C."``) are not followed, and said to be there.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ _JUMP_SIGNS = {
     "dacoda": Sign.TO_CODA,
     "tocoda": Sign.TO_CODA,
 }
+_JUMP_IN_WORDS = re.compile(r"(d\.? ?[cs]\b|da capo|dal segno|fine\b)", re.IGNORECASE)
 _AT_BAR_END = (Sign.FINE, Sign.DA_CAPO, Sign.DAL_SEGNO, Sign.TO_CODA)
 
 
@@ -409,6 +411,11 @@ class Voice:
             self._waiting.append(sign)
         elif sign is not None:
             self.marks.append(Mark(self.time, sign))
+
+    def text(self, text: str) -> None:
+        """Take a chord symbol or annotation, which does not sound; a player may go where it says, and is not sent."""
+        if _JUMP_IN_WORDS.match(text.strip('"^_<>@ ')):
+            self.warn(f"the words {text} send players elsewhere: they are not followed")
 
     def finish(self) -> None:
         """End the voice."""
