@@ -352,6 +352,7 @@ def test_changes_are_where_they_are_played() -> None:
         ("C2>D", "bar 1: '>' between notes of unequal length"),
         ("C0", "bar 1: length '0' makes no sense: its note is left out"),
         ("^1/2C", "bar 1: '^1/2C' lies between two semitones: its sign is left out"),
+        ("Z0 | C", "bar 1: a rest of 0 bars is left out"),
         ("Z99999999", "bar 1: a rest of 99999999 bars is left out"),
         ("C | D &&& E", "bar 2: an overlay of 3 bars reaches back before the first"),
         ("C4 & D |", "bar 1: an overlay is -3 quarters longer than its bars"),

@@ -167,7 +167,7 @@ class Voice:
     def rest_bars(self, n_bars: str) -> None:
         """Take a rest of whole bars."""
         count = int(n_bars[:6] or 1)
-        if count + len(self._bar_starts) > _MAX_BARS:
+        if not count or count + len(self._bar_starts) > _MAX_BARS:
             self.warn(f"a rest of {n_bars[:20]} bars is left out")
             return
         bar_quarter = self.setting.metre.bar_quarter or Fraction(4)
