@@ -141,6 +141,8 @@ def _ingestion_rows(outcome: Ingestion) -> Iterator[tuple[str, str, str]]:
     yield f"{counts.hours:,.1f}", "hours of music", ""
     if counts.n_repaired:
         yield f"{counts.n_repaired:,}", "repaired", "the column `repair` says how"
+    if counts.n_doubtful:
+        yield f"{counts.n_doubtful:,}", "read with warnings", "the column `warning` has the first"
 
 
 def _listed(counts: Mapping[str, int], before: str = "") -> str:

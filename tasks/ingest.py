@@ -12,7 +12,7 @@ from pipeline_lib.stores.notes import open_shard
 from tasks.stages import stage
 
 
-@stage(kind="notes", schema_version=2, in_other_processes=True)
+@stage(kind="notes", schema_version=3, in_other_processes=True)
 def ingest(draft: Draft, bucket: Bucket, config: ParseConfig) -> None:
     """Write ``notes.parquet``, ``pieces.parquet``, ``tracks.parquet`` and ``changes.parquet``.
 

@@ -35,6 +35,11 @@ class ParseConfig(StageConfig):
         description="ignore: a note lasts as long as its key is down; extend: one released while the pedal "
         "(controller 64) is down sounds until it comes up, or until its key is struck again.",
     )
+    repeats: Literal["play", "once"] = Field(
+        "play",
+        description="What is under repeat signs in scores (ABC, kern, MusicXML). play: as often as it is "
+        "played; once: each passage once, with its last ending. MIDI files have no repeats.",
+    )
     repair: bool = Field(
         False,
         description="Repair broken MIDI files where that invents no note, and say so in the column "

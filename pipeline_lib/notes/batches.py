@@ -125,6 +125,7 @@ class Batch:
             piece.n_unended,
             int(self.n_zero_length[number]),
             piece.repair,
+            piece.warnings,
         )
 
     def rejected(self, check: Callable[[ParsedPiece], object]) -> dict[int, RejectedFile]:

@@ -19,8 +19,8 @@ from pipeline_lib.notes.corpus.shard_tables import PieceRow, ShardTables, shard_
 from pipeline_lib.notes.corpus.snapshot import SCORE_SUFFIXES, SourceFile
 from pipeline_lib.notes.midi.files import read_unsorted
 from pipeline_lib.notes.midi.packed import UnsortedPiece
+from pipeline_lib.notes.notation.files import read_scores
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile, check_usable
-from pipeline_lib.notes.score_files import read_scores
 from pipeline_lib.notes.table import RejectReason
 
 _MIDI_MARKS = (b"MThd", b"RIFF")
@@ -140,7 +140,7 @@ def _read(
     """Read the pieces of a file; one rejection if it cannot be read, whatever the parser trips over."""
     try:
         if suffix in SCORE_SUFFIXES and data[:4] not in _MIDI_MARKS:
-            pieces: _Pieces = read_scores(data, suffix, before_tune)
+            pieces: _Pieces = read_scores(data, suffix, config.repeats, before_tune)
         else:
             pieces = read_unsorted(data, config)
     except RejectedFile as rejected:

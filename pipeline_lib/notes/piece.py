@@ -1,6 +1,6 @@
 """One piece as a parser hands it on, before it joins the tables.
 
-Both parsers, `pipeline_lib.notes.midi.files` and `pipeline_lib.notes.score_files`, return a `ParsedPiece` or raise
+Both parsers, `pipeline_lib.notes.midi.files` and `pipeline_lib.notes.notation.files`, return a `ParsedPiece` or raise
 `RejectedFile`. What a file says about tempo, metre and key is often nonsense; the checks here decide for
 both parsers what is believed.
 """
@@ -103,6 +103,8 @@ class ParsedPiece:
         Number of notes that end as they begin; they are not among the notes.
     repair : str or None
         What had to be repaired before the file could be read; None where nothing was.
+    warnings : tuple of str
+        What the reader could not make sense of and left out or guessed, each in a sentence that says where.
     """
 
     track: IntArray
@@ -118,6 +120,7 @@ class ParsedPiece:
     n_unended: int = 0
     n_zero_length: int = 0
     repair: str | None = None
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self) > MAX_NOTES:

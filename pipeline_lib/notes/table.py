@@ -104,10 +104,12 @@ SHARD_PIECE_SCHEMA = pa.schema(
         pa.field("n_notes", pa.int32(), nullable=False),
         pa.field("n_unended", pa.int32()),
         pa.field("n_zero_length", pa.int32()),
+        pa.field("n_warnings", pa.int32()),
+        pa.field("warning", pa.string()),
         pa.field("duration_quarter", pa.float64()),
         pa.field("duration_sec", pa.float64()),
     ],
-    metadata={"schema": "shard_pieces/2"},
+    metadata={"schema": "shard_pieces/3"},
 )
 """One row per piece in a shard, accepted or not; copies of one file content are one row.
 
@@ -116,6 +118,7 @@ where the file is one piece. ``repair`` says what had to be repaired before the 
 repairs are allowed. ``tempo_qpm`` (120 where the file has none), ``time_signature`` ("4/4" where it has none)
 and ``key_signature`` (such as "G major"; null where it has none) are the first of the piece.
 ``n_unended`` counts notes that never end, ``n_zero_length`` notes of no length: neither is in the note table.
+``n_warnings`` counts what the reader of a score could not make sense of, and ``warning`` is the first of it.
 ``duration_quarter`` and ``duration_sec`` reach from tick 0 to the end of the last note, the latter through
 every change of tempo.
 """
@@ -164,7 +167,7 @@ PIECE_SCHEMA = pa.schema(
         pa.field("duplicate_kind", pa.string()),
         pa.field("split", pa.string()),
     ],
-    metadata={"schema": "pieces/2"},
+    metadata={"schema": "pieces/3"},
 )
 """One row per piece of every input file, sorted by path, then tune; a rejected file is one row.
 

@@ -26,10 +26,8 @@ from pipeline_lib.config import (
 )
 from pipeline_lib.errors import ConfigError
 from pipeline_lib.notes.corpus.archives import read_file, unreadable
-from pipeline_lib.notes.corpus.snapshot import SCORE_SUFFIXES
 from pipeline_lib.notes.parsing import first_piece, read_pieces
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
-from pipeline_lib.notes.score_files import load_parser
 from pipeline_lib.notes.selection import PieceNotes, select_notes
 from pipeline_lib.notes.table import Split
 from pipeline_lib.tokens.corpus import TokenCorpus, encode_piece
@@ -162,8 +160,6 @@ def _read_piece(path: str, config: ParseConfig) -> ParsedPiece:
 def _first_piece(mark: Mark, path: str, config: ParseConfig) -> ParsedPiece:
     """Runs in the isolated process."""
     suffix = Path(path).suffix.lower()
-    if suffix in SCORE_SUFFIXES:
-        load_parser()
     mark(0)
     try:
         data = read_file(path)

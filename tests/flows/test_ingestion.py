@@ -81,6 +81,7 @@ def test_the_summary_names_what_was_found() -> None:
         duplicates_by_kind={"exact": 20, "near": 7, "transposed": 2},
         n_groups=941,
         n_repaired=3,
+        n_doubtful=2,
         n_unended=12,
         n_zero_length=0,
         n_notes=345_678,
@@ -100,6 +101,7 @@ def test_the_summary_names_what_was_found() -> None:
         "9  accepted that repeat another piece  7 near, 2 transposed",
         "345,678  notes  left out: 12 that never end",
         "12.3  hours of music",
+        "2  read with warnings",
         "rejected: 0.mid: truncated: d",
         "and 20 more in the table of pieces",
     ):

@@ -31,9 +31,7 @@ def test_five_tunes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     calls: list[tuple[int, int]] = []
     target = tmp_path / "raw" / "ryans-mammoth"
     with caplog.at_level(logging.WARNING):
-        prepare_bundled_corpus(
-            "ryans-mammoth", target, processes=1, progress=lambda *call: calls.append(call)
-        )
+        prepare_bundled_corpus("ryans-mammoth", target, progress=lambda *call: calls.append(call))
     assert calls == [(i, 5) for i in range(1, 6)]
     assert "differs from the recorded one" in caplog.text
     record = json.loads((target / "prepared.json").read_text(encoding="utf-8"))

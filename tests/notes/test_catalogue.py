@@ -66,6 +66,8 @@ def parsed(content: str, reason: str | None = None, tune: int | None = None) -> 
         "n_notes": 9,
         "n_unended": 2,
         "n_zero_length": 1,
+        "n_warnings": 2,
+        "warning": "bar 7: 5 quarters in a metre of 4",
         "duration_quarter": 9.0,
         "duration_sec": 10.0,
     }
@@ -183,6 +185,7 @@ def test_the_small_table_in_numbers() -> None:
     assert counts.duplicates_by_kind == {"exact": 1, "transposed": 1}
     assert counts.n_groups == 2
     assert (counts.n_notes, counts.n_unended, counts.n_zero_length) == (27, 6, 3)
+    assert counts.n_doubtful == counts.n_accepted
     assert counts.hours == pytest.approx(30 / 3600)
 
 

@@ -70,6 +70,20 @@ def test_what_is_said_of_an_accepted_piece() -> None:
     assert (row["tempo_qpm"], row["time_signature"], row["key_signature"]) == (120.0, "4/4", None)
 
 
+def test_what_a_reader_doubts_is_counted_and_the_first_is_quoted() -> None:
+    doubtful = TUNE_ABC.replace(b"BA |", b"BA 5 6 |")
+    (sure,), (row,) = rows(TUNE_ABC, suffix=".abc"), rows(doubtful, suffix=".abc")
+    assert (sure["n_warnings"], sure["warning"]) == (0, None)
+    assert (row["n_warnings"], row["warning"]) == (2, "bar 1: '5' has no meaning in music")
+    assert row["n_notes"] == sure["n_notes"] == 11
+
+
+@pytest.mark.parametrize(("repeats", "n_notes"), [("play", 11), ("once", 7)])
+def test_repeats_of_scores_are_played_as_set(repeats: Any, n_notes: int) -> None:
+    (piece,) = read_pieces(TUNE_ABC, ".abc", ParseConfig(repeats=repeats))
+    assert len(piece) == n_notes
+
+
 def test_tracks_with_and_without_notes() -> None:
     silent = b"\x00\xff\x03\x03Pad\x00\xc1\x05\x00\x91\x3c\x40"  # a note without end
     tables = parsed(midi_file(silent, b"\x00\xff\x03\x01A" + TWO_NOTES, DRUMS), LINE)

@@ -90,6 +90,7 @@ def made_up_corpus() -> CorpusSummary:
             duplicates_by_kind={"exact": 10, "same_notes": 4, "transposed": 1, "near": 30},
             n_groups=1_005,
             n_repaired=0,
+            n_doubtful=0,
             n_unended=0,
             n_zero_length=0,
             n_notes=418_031,

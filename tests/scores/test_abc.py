@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_lib.notes.grid import GridNotes
+from pipeline_lib.notes.notation.files import read_scores
 from pipeline_lib.notes.piece import ParsedPiece
-from pipeline_lib.notes.score_files import read_scores
 from pipeline_lib.scores.abc import write_abc
 from pipeline_lib.scores.metre import Metre
 from pipeline_lib.scores.notation import write_musicxml

@@ -13,9 +13,9 @@ import verovio
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi.files import read_midi, write_midi
+from pipeline_lib.notes.notation.files import read_scores
 from pipeline_lib.notes.piece import key_sharps
 from pipeline_lib.notes.quantising import quantise_ticks
-from pipeline_lib.notes.score_files import read_scores
 from pipeline_lib.scores.abc import write_abc
 from pipeline_lib.scores.metre import Metre
 from pipeline_lib.scores.notation import write_musicxml

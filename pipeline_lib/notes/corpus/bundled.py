@@ -1,9 +1,9 @@
 """The corpus for a first run: collections that music21 ships, written out once as MIDI files.
 
 The pipeline starts from a folder of MIDI files like anyone's own. Such a folder is made here, as
-``data/raw/<name>``, from Ryan's Mammoth Collection (1,059 fiddle tunes in ABC notation). A tune is parsed
-and its repeats expanded by `pipeline_lib.notes.score_files`; its resolution holds every onset exactly, so
-nothing is quantised.
+``data/raw/<name>``, from Ryan's Mammoth Collection (1,059 fiddle tunes in ABC notation). A tune is read
+and its repeats are played by `pipeline_lib.notes.notation`; its resolution holds every onset exactly, so nothing
+is quantised.
 
 The folder appears whole or not at all, and its bytes depend on music21's files and version only.
 ``prepared.json`` in it says what was written; ``data/corpora.toml`` what was expected.
@@ -11,14 +11,12 @@ The folder appears whole or not at all, and its bytes depend on music21's files 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
-import multiprocessing
 import tempfile
 import tomllib
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,8 +27,9 @@ from pipeline_lib.errors import CorpusError
 from pipeline_lib.notes.corpus.scanning import scan_corpus
 from pipeline_lib.notes.grid import GridNotes
 from pipeline_lib.notes.midi.files import write_midi
-from pipeline_lib.notes.piece import ParsedPiece
-from pipeline_lib.notes.score_files import load_scores, score_to_piece
+from pipeline_lib.notes.notation.files import written_scores
+from pipeline_lib.notes.notation.playing import play
+from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
 
 BUNDLED_CORPORA = {"ryans-mammoth": "ryansMammoth"}
 """Corpora that can be prepared: our name of each, and music21's."""
@@ -39,7 +38,6 @@ PREPARED_NAME = "prepared.json"
 DATA_FOLDER = Path(__file__).parents[3] / "data"
 CORPORA_TOML = DATA_FOLDER / "corpora.toml"
 
-_TUNES_PER_TASK = 16
 _log = logging.getLogger(__name__)
 
 
@@ -47,7 +45,6 @@ def prepare_bundled_corpus(
     name: str,
     target: Path,
     *,
-    processes: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write a bundled corpus as MIDI files, unless it is there already.
@@ -61,8 +58,6 @@ def prepare_bundled_corpus(
         One of `BUNDLED_CORPORA`.
     target : Path
         The folder to make, such as ``data/raw/ryans-mammoth``.
-    processes : int
-        Tunes are converted in this many processes.
     progress : callable, optional
         Called with (tunes done, tunes in all) after each tune.
 
@@ -88,39 +83,43 @@ def prepare_bundled_corpus(
     with tempfile.TemporaryDirectory(prefix=".preparing-", dir=target.parent) as scratch:
         folder = Path(scratch) / target.name
         folder.mkdir()
-        _write_corpus(name, folder, processes, progress)
+        _write_corpus(name, folder, progress)
         folder.rename(target)
 
 
-def _write_corpus(
-    name: str, folder: Path, processes: int, progress: Callable[[int, int], None] | None
-) -> None:
-    from music21 import corpus
-
-    sources = sorted(Path(p) for p in corpus.getComposer(BUNDLED_CORPORA[name]))
+def _write_corpus(name: str, folder: Path, progress: Callable[[int, int], None] | None) -> None:
+    sources = sorted(_music21_corpus(BUNDLED_CORPORA[name]).iterdir())
     skipped: dict[str, str] = {}
-    # Forking a process that may hold TensorFlow's threads can deadlock, so spawn.
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        problems = pool.map(partial(_write_tune, folder), sources, chunksize=_TUNES_PER_TASK)
-        for done, (source, problem) in enumerate(zip(sources, problems, strict=True), start=1):
-            if problem is not None:
-                skipped[source.name] = problem
-            if progress is not None:
-                progress(done, len(sources))
+    for done, source in enumerate(sources, start=1):
+        problem = _write_tune(folder, source)
+        if problem is not None:
+            skipped[source.name] = problem
+        if progress is not None:
+            progress(done, len(sources))
     _write_record(name, folder, skipped)
+
+
+def _music21_corpus(name: str) -> Path:
+    """Folder of one of music21's collections; it is found without the seconds that importing music21 takes."""
+    package = importlib.util.find_spec("music21")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "corpus" / name
 
 
 def _write_tune(folder: Path, source: Path) -> str | None:
     """Convert one tune; returns why it was left out, or None."""
     try:
-        score = load_scores(source.read_bytes(), source.suffix)[0]
-        piece = score_to_piece(score)
+        score = next(written_scores(source.read_bytes(), source.suffix))
+        if isinstance(score, RejectedFile):
+            return str(score)
+        piece = play(score, "play")
     except Exception as error:  # one odd tune must not cost the others
         return f"{type(error).__name__}: {error}"
     if not len(piece):
         return "no notes"
-    title = (score.metadata and score.metadata.title) or source.stem
-    write_midi(_as_grid(piece), folder / f"{source.stem}.mid", track_name=title)
+    path = folder / f"{source.stem}.mid"
+    write_midi(_as_grid(piece), path, track_name=score.title or source.stem)
     return None
 
 

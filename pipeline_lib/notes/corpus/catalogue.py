@@ -185,6 +185,8 @@ class CorpusCounts:
         Number of different pieces of music among the accepted ones.
     n_repaired : int
         Number of accepted pieces that were repaired.
+    n_doubtful : int
+        Number of accepted pieces in which a reader could not make sense of something.
     n_unended, n_zero_length : int
         Number of notes dropped from accepted pieces, because they never end or have no length.
     n_notes : int
@@ -202,6 +204,7 @@ class CorpusCounts:
     duplicates_by_kind: dict[str, int]
     n_groups: int
     n_repaired: int
+    n_doubtful: int
     n_unended: int
     n_zero_length: int
     n_notes: int
@@ -224,6 +227,7 @@ def count_corpus(pieces: pa.Table) -> CorpusCounts:
         duplicates_by_kind={k.value: kinds[k] for k in DuplicateKind if kinds[k]},
         n_groups=pc.count_distinct(accepted["duplicate_group"]).as_py(),
         n_repaired=pc.count(accepted["repair"]).as_py(),
+        n_doubtful=pc.count(accepted["warning"]).as_py(),
         n_unended=_total(accepted["n_unended"]),
         n_zero_length=_total(accepted["n_zero_length"]),
         n_notes=_total(accepted["n_notes"]),

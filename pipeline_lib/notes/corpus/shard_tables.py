@@ -91,14 +91,17 @@ def _piece_table(
 
 def _rejected_cells(rejected: RejectedFile) -> tuple[Any, ...]:
     """Cells of `SHARD_PIECE_SCHEMA` from ``status`` on, of a rejected piece."""
-    # Messages quote what is in the files, so they may hold what is no text.
-    detail = rejected.detail[:_MAX_DETAIL].encode("utf-8", "replace").decode()
     return (
-        *(Status.REJECTED, rejected.reason, detail, None),
+        *(Status.REJECTED, rejected.reason, _shortened(rejected.detail), None),
         *(None, None, None, None, None),
         0,
-        *(None, None, None, None),
+        *(None, None, None, None, None, None),
     )
+
+
+def _shortened(message: str) -> str:
+    """A message of a parser, which may quote what is in a file: without end, or no text at all."""
+    return message[:_MAX_DETAIL].encode("utf-8", "replace").decode()
 
 
 def _accepted_cells(batch: Batch) -> Iterator[tuple[Any, ...]]:
@@ -119,6 +122,8 @@ def _accepted_cells(batch: Batch) -> Iterator[tuple[Any, ...]]:
         batch.n_notes.tolist(),
         (piece.n_unended for piece in pieces),
         batch.n_zero_length.tolist(),
+        (len(piece.warnings) for piece in pieces),
+        (_shortened(piece.warnings[0]) if piece.warnings else None for piece in pieces),
         (batch.end_tick / ticks_per_quarter).tolist(),
         changes.seconds_until(batch.end_tick, ticks_per_quarter).tolist(),
         strict=False,  # some repeat for ever

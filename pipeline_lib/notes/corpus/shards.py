@@ -24,10 +24,9 @@ from pipeline_lib.config import ParseConfig
 from pipeline_lib.errors import CorpusError
 from pipeline_lib.notes.corpus.archives import read_file, read_members
 from pipeline_lib.notes.corpus.shard_tables import ShardTables
-from pipeline_lib.notes.corpus.snapshot import SCORE_SUFFIXES, Bucket, SourceFile
+from pipeline_lib.notes.corpus.snapshot import Bucket, SourceFile
 from pipeline_lib.notes.parsing import parse_files
 from pipeline_lib.notes.piece import RejectedFile
-from pipeline_lib.notes.score_files import load_parser
 from pipeline_lib.notes.table import RejectReason
 from pipeline_lib.workers import Limits, LossReason, Mark, ProcessLost, run_isolated
 
@@ -100,8 +99,6 @@ def _parse_and_write(
 ) -> int:
     """Parse files and write their tables, in the isolated process; returns the number of rejected pieces."""
     n_rejected = 0
-    if any(file.suffix in SCORE_SUFFIXES for file in files):
-        load_parser()
     with open_shard() as add:
         watch = _Watch(mark)
         contents = _read(watch.mark, Path(root), files, lost)

@@ -45,6 +45,7 @@ from pipeline_lib.notes.midi.chunks import (
 )
 from pipeline_lib.notes.midi.packed import NOTE, UnsortedPiece, packed
 from pipeline_lib.notes.midi.pedal import sustained
+from pipeline_lib.notes.midi.plain import plain
 from pipeline_lib.notes.midi.repair import repair_midi
 from pipeline_lib.notes.midi.unended import every_note_ends, with_late_note_offs
 from pipeline_lib.notes.piece import (
@@ -172,6 +173,7 @@ def write_midi(notes: GridNotes, path: Path, *, track_name: str, program: int = 
 
 def _read_strictly(data: bytes, config: ParseConfig, repair: str | None) -> list[UnsortedPiece]:
     file = take_apart(data)
+    file = file._replace(tracks=tuple(map(plain, file.tracks)))
     if file.midi_type != _INDEPENDENT_TRACKS:
         return [_read_sequence(file.tracks, file, config, repair)]
     sequences: list[tuple[bytes, ...]] = [(track,) for track in file.tracks] or [()]

@@ -54,6 +54,8 @@ class UnsortedPiece(NamedTuple):
         As in `ParsedPiece`.
     repair : str or None
         As in `ParsedPiece`.
+    warnings : tuple of str
+        As in `ParsedPiece`; there are none for MIDI.
     """
 
     notes: bytes
@@ -67,6 +69,7 @@ class UnsortedPiece(NamedTuple):
     keys: bytes
     n_unended: int
     repair: str | None
+    warnings: tuple[str, ...] = ()
 
 
 def packed(events: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""ABC, kern and MusicXML to notes."""
+"""Files of any notation to notes: what kind a file is of, its text, its pieces."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from fractions import Fraction
 import pytest
 
 from pipeline_lib.notes.corpus.archives import MAX_FILE_BYTES
+from pipeline_lib.notes.notation.files import read_scores
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
-from pipeline_lib.notes.score_files import read_scores, score_to_piece
 from pipeline_lib.notes.table import RejectReason
 from tests.notes.tiny_files import TUNE_ABC
 
-KERN = b"**kern\n*M3/4\n*k[b-]\n*d:\n4c\n8d\n8e\n4f\n=2\n2.g\n==\n*-\n"
+KERN = b"**kern\n*M3/4\n4c\n4d\n=2\n4e\n*-\n"
+ABC = b"X:1\nT:T\nL:1/4\nK:C\nCDE|\n"
 
 MUSICXML = b"""<?xml version="1.0" encoding="UTF-8"?>
 <score-partwise version="3.1">
@@ -71,42 +72,10 @@ def test_repeats_are_played() -> None:
     assert piece.key_signature == "Bb major"
 
 
-def test_where_repeats_make_no_sense_notes_are_taken_as_written() -> None:
-    opened_twice = abc("|: CD | EF |: GA | Bc |]")
-    assert read_score(opened_twice, ".abc").pitch.tolist() == [60, 62, 64, 65, 67, 69, 71, 72]
-
-
-def test_triplets_are_exact() -> None:
-    piece = read_score(abc("(3C/D/E/ F | GA | Bc |]"), ".abc")
-    third = Fraction(1, 3)
-    assert quarters(piece)[:4] == [
-        (Fraction(0), third, 60),
-        (third, third, 62),
-        (2 * third, third, 64),
-        (Fraction(1), Fraction(1), 65),
-    ]
-    assert piece.ticks_per_quarter == 480
-
-
 def test_septuplets_raise_the_resolution_until_they_are_exact() -> None:
     piece = read_score(abc("(7:4:7C/4D/4E/4F/4G/4A/4B/4 c | GA | Bc |]"), ".abc")
     assert quarters(piece)[1] == (Fraction(1, 7), Fraction(1, 7), 62)
     assert piece.ticks_per_quarter == 480 * 7
-
-
-def test_ties_merge_and_grace_notes_are_dropped() -> None:
-    piece = read_score(abc("CD- | D{g}E | FG |]"), ".abc")
-    assert quarters(piece)[:3] == [(0, 1, 60), (1, 2, 62), (3, 1, 64)]
-    assert len(piece) == 5
-
-
-def test_tied_chords_become_one_chord() -> None:
-    piece = read_score(abc("C[EG]- | [EG]2- | [EG][EG] |]"), ".abc")
-    assert quarters(piece) == [
-        (0, 1, 60),
-        *[(1, 4, pitch) for pitch in (64, 67)],
-        *[(5, 1, pitch) for pitch in (64, 67)],
-    ]
 
 
 def test_a_natural_tied_twice_is_one_note() -> None:
@@ -168,26 +137,6 @@ def test_nothing_beside_the_tunes_of_a_book_becomes_music(before: bytes, after: 
 
 def test_an_empty_line_within_a_tune_costs_no_music() -> None:
     assert pitches(TWO_TUNES.replace(b"CD|\n", b"CD|\n\nEF|\n")) == [[60, 62, 64, 65], [67, 69]]
-
-
-def test_the_version_of_a_book_holds_for_its_tunes() -> None:
-    """Since version 2 an accidental reaches to the end of the bar; music21 says not before that."""
-    book = TWO_TUNES.replace(b"CD|", b"^CC|")
-    assert pitches(book)[0] == [61, 60]
-    assert pitches(b"%abc-2.1\n\n" + book)[0] == [61, 61]
-
-
-def test_tunes_of_a_book_are_what_music21_finds_in_it() -> None:
-    """Independent of how we divide the text: music21 reads the file as a whole, into an Opus."""
-    from music21 import converter, corpus
-
-    path = next(p for p in corpus.getComposer("essenFolksong") if p.name == "teste.abc")
-    ours = read_scores(path.read_bytes(), ".abc")
-    theirs = converter.parse(path, forceSource=True, storePickle=False).scores
-    assert len(ours) == len(theirs) > 1
-    for piece, score in zip(ours, theirs, strict=True):
-        assert isinstance(piece, ParsedPiece)
-        assert quarters(piece) == quarters(score_to_piece(score))
 
 
 def test_changes_of_metre_key_and_tempo_are_where_they_are_played() -> None:
@@ -257,26 +206,6 @@ def test_modes_that_midi_lacks_get_the_major_key_of_their_signature(key: str, na
     assert read_score(tune, ".abc").key_signature == name
 
 
-def test_kern() -> None:
-    piece = read_score(KERN, ".krn")
-    half = Fraction(1, 2)
-    assert quarters(piece) == [
-        (0, 1, 60),
-        (1, half, 62),
-        (3 * half, half, 64),
-        (2, 1, 65),
-        (3, 3, 67),
-    ]
-    assert (piece.time_signature, piece.key_signature) == ("3/4", "D minor")
-
-
-def test_spines_of_kern_are_tracks_from_the_top_of_the_score() -> None:
-    spines = b"**kern\t**kern\n*M2/4\t*M2/4\n2C\t4c\n.\t4d\n==\t==\n*-\t*-\n"
-    piece = read_score(spines, ".krn")
-    assert quarters(piece) == [(0, 1, 60), (0, 2, 48), (1, 1, 62)]
-    assert piece.track.tolist() == [0, 1, 0]
-
-
 @pytest.mark.parametrize("suffix", [".musicxml", ".xml", ".mxl"])
 def test_musicxml(suffix: str) -> None:
     piece = read_score(zipped(MUSICXML) if suffix == ".mxl" else MUSICXML, suffix)
@@ -322,3 +251,32 @@ def test_what_cannot_be_used_is_rejected(data: bytes, suffix: str, reason: str) 
     with pytest.raises(RejectedFile) as caught:
         read_score(data, suffix)
     assert caught.value.reason == RejectReason(reason)
+
+
+@pytest.mark.parametrize("suffix", [".abc", ".krn", ".musicxml", ".mxl", ".xml"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_content_and_not_the_name_says_what_a_file_is(suffix: str, packed: bool) -> None:
+    xml = zipped(MUSICXML) if packed else MUSICXML
+    assert read_score(xml, suffix).pitch.tolist() == [72, 48, 74, 76]
+    assert read_score(KERN, suffix).pitch.tolist() == [60, 62, 64]
+    assert read_score(ABC, suffix).pitch.tolist() == [60, 62, 64]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+@pytest.mark.parametrize("data", [ABC, KERN])
+def test_text_in_any_encoding(encoding: str, data: bytes) -> None:
+    text = data.decode().replace("T:T", "T:Tüne")
+    assert read_score(text.encode(encoding), ".abc").pitch.tolist() == [60, 62, 64]
+
+
+def test_repeats_are_played_or_not_as_asked() -> None:
+    for data in (
+        ABC.replace(b"CDE|", b"CD:|E"),
+        KERN.replace(b"=2\n", b"=2:|!\n"),
+        KERN.replace(b"*M3/4\n", b"*>[A,A,B]\n*>A\n").replace(b"=2\n", b"*>B\n"),
+    ):
+        played, once = (read_scores(data, ".abc", repeats)[0] for repeats in ("play", "once"))
+        assert isinstance(played, ParsedPiece)
+        assert isinstance(once, ParsedPiece)
+        assert played.pitch.tolist() == [60, 62, 60, 62, 64]
+        assert once.pitch.tolist() == [60, 62, 64]
