@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline_lib.models.bar_habits import BarHabits
 from pipeline_lib.models.memory.mixture import MemoryMixture, MemoryPredictor
 from pipeline_lib.models.memory.stepper import MixtureStepper
 from pipeline_lib.models.networks.architectures import Network
@@ -50,6 +51,7 @@ def compose_with_mixture(
     network: Network,
     ngram: NgramModel,
     mixture: MemoryMixture,
+    habits: BarHabits,
     vocabulary: Vocabulary,
     prompts: Sequence[Prompt],
     steps_per_quarter: int,
@@ -62,6 +64,8 @@ def compose_with_mixture(
     ngram : NgramModel
     mixture : MemoryMixture
         Weights that were fitted for these two models, in this order.
+    habits : BarHabits
+        What is usual in the bars of the corpus; it binds what is written, not what is thought of it.
     vocabulary : Vocabulary
     prompts : sequence of Prompt
         What will be continued, all at once and in this order: their time signatures say where the bar lines are.
@@ -71,7 +75,8 @@ def compose_with_mixture(
     advance_step = vocabulary.features.advance_step
     bars = [bar_step(prompt.time_signature, steps_per_quarter) for prompt in prompts]
     steppers: list[Stepper] = [NetworkStepper(network), NgramStepper(ngram)]
+    stepper = MixtureStepper(steppers, mixture, habits, advance_step, np.array(bars, np.int64))
     return ExplainingComposer(
-        StepperComposer(MixtureStepper(steppers, mixture, advance_step, np.array(bars, np.int64))),
+        StepperComposer(stepper),
         MemoryPredictor([PiecePredictor(network), ngram], mixture, advance_step, bars),
     )

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
+import pyarrow as pa
+
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft
+from pipeline_lib.models.bar_habits import BarHabits
 from pipeline_lib.models.memory.mixture import MemoryMixture
 from pipeline_lib.models.ngrams.counts import NgramCounts
 from pipeline_lib.models.ngrams.smoothed import SMOOTHINGS, NgramModel, witten_bell
 from pipeline_lib.stores import file_names
+from pipeline_lib.tokens.vocabulary import Vocabulary
 
 
 class OrderChoice(TypedDict):
@@ -82,3 +86,14 @@ def write_memory(draft: Draft, mixture: MemoryMixture) -> None:
 def read_memory(store: ArtifactStore, memory: Artifact) -> MemoryMixture:
     """How models and a memory of the piece are mixed; of the kind ``memories`` or ``baselines``."""
     return MemoryMixture.from_json(store.read_json(memory, file_names.MEMORY))
+
+
+def write_habits(draft: Draft, counts: pa.Table) -> None:
+    """Write what is usual in the bars of a corpus, a table with `models.bar_habits.HABIT_SCHEMA`."""
+    draft.write_table(file_names.BAR_HABITS, counts)
+
+
+def read_habits(store: ArtifactStore, memory: Artifact, vocabulary: Vocabulary) -> BarHabits:
+    """What is usual in the bars of a corpus, for the tokens of its vocabulary; of the kind ``memories``."""
+    counts = store.read_table(memory, file_names.BAR_HABITS)
+    return BarHabits(counts, vocabulary.features.advance_step)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline_lib.artifacts import Artifact, ArtifactStore
 from pipeline_lib.config import ComposerKind
-from pipeline_lib.stores.baselines import read_baselines, read_memory
+from pipeline_lib.stores.baselines import read_baselines, read_habits, read_memory
 from pipeline_lib.stores.runs import read_network
 from pipeline_lib.tokens.prompts import Prompt
 from pipeline_lib.tokens.vocabulary import Vocabulary
@@ -84,4 +84,7 @@ def read_composer(
         raise ValueError("a mixture without a memory")
     network, _ = read_network(store, models.run)
     mixture = read_memory(store, models.memory)
-    return compose_with_mixture(network, ngram, mixture, vocabulary, prompts, steps_per_quarter)
+    habits = read_habits(store, models.memory, vocabulary)
+    return compose_with_mixture(
+        network, ngram, mixture, habits, vocabulary, prompts, steps_per_quarter
+    )

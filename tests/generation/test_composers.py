@@ -15,6 +15,7 @@ from pipeline_lib.generation.composers import (
 from pipeline_lib.generation.composing import compose
 from pipeline_lib.generation.new_music import compose_and_explain
 from pipeline_lib.generation.samples import Sample
+from pipeline_lib.models.bar_habits import HABIT_SCHEMA, BarHabits
 from pipeline_lib.models.memory.mixture import fit_mixture
 from pipeline_lib.models.ngrams.counts import count_ngrams
 from pipeline_lib.models.ngrams.smoothed import NgramModel, witten_bell
@@ -27,6 +28,7 @@ PROMPTS = [
     prompt("Pitch_62:3/2", "Pitch_62:3/2", key_signature="D minor", time_signature="4/4"),
 ]
 N_TOKENS = len(KNOWN)
+NO_HABITS = BarHabits(HABIT_SCHEMA.empty_table(), KNOWN.features.advance_step)
 NEVER_WRITTEN = ("<start>", "<unknown>")
 
 
@@ -42,7 +44,7 @@ def mixture(network_share: float = 0.5) -> ExplainingComposer:
     metres = piece_metres([piece], KNOWN.features.advance_step, [bar_step("4/4", STEPS)])
     fitted = fit_mixture([[uniform]], [piece], metres, 1, max_targets=100)
     weights = type(fitted)(np.array([network_share, 1 - network_share]), fitted.gate)
-    return compose_with_mixture(network(), ngram(), weights, KNOWN, PROMPTS, STEPS)
+    return compose_with_mixture(network(), ngram(), weights, NO_HABITS, KNOWN, PROMPTS, STEPS)
 
 
 def test_a_mixture_meets_the_constraints() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pipeline_lib.models.bar_habits import HABIT_SCHEMA, BarHabits, count_habits
 from pipeline_lib.models.memory import recall as memory
 from pipeline_lib.models.memory.gate import CLASS_STARTS, N_FEATURES, N_WEIGHTS, apply_gate
 from pipeline_lib.models.memory.mixture import (
@@ -294,9 +295,33 @@ class FavouriteStepper:
         return self.rows
 
 
+NO_HABITS = BarHabits(HABIT_SCHEMA.empty_table(), ADVANCE_STEP)
+
+
+def stepper_of(mixture: MemoryMixture, habits: BarHabits) -> MixtureStepper:
+    """The mixture with the favourite, for three sequences."""
+    bar_step = np.full(3, BAR_STEP)
+    return MixtureStepper([FavouriteStepper()], mixture, habits, ADVANCE_STEP, bar_step)
+
+
+def test_what_is_never_played_at_a_place_of_the_bar_is_as_good_as_impossible_there(
+    mixture: MemoryMixture,
+) -> None:
+    piece = repeating_tunes(1, seed=5)[0]
+    metres = piece_metres([piece] * 30, ADVANCE_STEP, [BAR_STEP] * 30)
+    habits = BarHabits(count_habits([piece] * 30, metres, ADVANCE_STEP), ADVANCE_STEP)
+    free, bound = stepper_of(mixture, NO_HABITS), stepper_of(mixture, habits)
+    free.reset(3)
+    bound.reset(3)
+    for now_step, token in zip(metres[0].onset_step, piece, strict=True):
+        is_usual = habits.is_usual(np.full(3, BAR_STEP), np.full(3, now_step + ADVANCE_STEP[token]))
+        read = np.full(3, token, np.int32)
+        assert np.allclose(bound.step(read), free.step(read) - 50 * ~is_usual, atol=1e-4)
+
+
 def test_what_is_read_token_by_token_is_what_is_scored(mixture: MemoryMixture) -> None:
     pieces = repeating_tunes(3, seed=5)
-    stepper = MixtureStepper([FavouriteStepper()], mixture, ADVANCE_STEP, np.full(3, BAR_STEP))
+    stepper = stepper_of(mixture, NO_HABITS)
     stepper.reset(3)
     steps = np.stack([stepper.step(token_ids) for token_ids in np.stack(pieces).T[:-1]], axis=1)
     scored = list(predictor_of(mixture, 3).log_probabilities(pieces, 1))
@@ -304,6 +329,6 @@ def test_what_is_read_token_by_token_is_what_is_scored(mixture: MemoryMixture) -
 
 
 def test_a_bar_is_needed_for_every_sequence(mixture: MemoryMixture) -> None:
-    stepper = MixtureStepper([FavouriteStepper()], mixture, ADVANCE_STEP, np.full(3, BAR_STEP))
+    stepper = stepper_of(mixture, NO_HABITS)
     with pytest.raises(ValueError, match="2 sequences, but bars of 3"):
         stepper.reset(2)

@@ -16,14 +16,17 @@ import pytest
 from pipeline_lib.artifacts import Artifact, ArtifactStore, Draft, Provenance
 from pipeline_lib.evaluation.likelihood import SCORE_SCHEMA
 from pipeline_lib.evaluation.novelty import CopyBaseline
+from pipeline_lib.models.bar_habits import BarHabits, count_habits
 from pipeline_lib.models.memory.mixture import MemoryMixture
 from pipeline_lib.models.ngrams.counts import count_ngrams
 from pipeline_lib.stores import baselines, measures, pieces, scores, tokens
 from pipeline_lib.stores.baselines import OrderChoice
 from pipeline_lib.stores.measures import Copies
 from pipeline_lib.stores.scores import NgramOrders, Scores
+from pipeline_lib.tokens.metre import piece_metres
 from pipeline_lib.tokens.prompts import Prompt
 from tests.conftest import REPOSITORY
+from tests.generation.tiny_music import KNOWN
 
 
 @pytest.fixture
@@ -96,6 +99,18 @@ def test_the_long_term_model_is_the_smoothing_that_predicts_best(store: Artifact
     assert read.long_term is read.ngrams["witten_bell"]
     assert read.mixture.shares.tolist() == [1.0]
     assert baselines.read_memory(store, artifact).gate.tolist() == [[0.0] * 3] * 2
+
+
+def test_habits_come_back_for_the_tokens_of_their_vocabulary(store: ArtifactStore) -> None:
+    advance_step = KNOWN.features.advance_step
+    piece = np.array([0, 3, 4, 5, 1], np.int32)
+    metres = piece_metres([piece], advance_step, [4])
+    counts = count_habits([piece] * 20, metres * 20, advance_step)
+    artifact = written(store, lambda draft: baselines.write_habits(draft, counts))
+    read = baselines.read_habits(store, artifact, KNOWN)
+    expected = BarHabits(counts, advance_step)
+    places = np.full(4, 4), np.arange(4)
+    assert read.is_usual(*places).tolist() == expected.is_usual(*places).tolist()
 
 
 def test_prompts_come_back_with_what_was_replaced_in_them(store: ArtifactStore) -> None:

@@ -7,14 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline_lib.models.bar_habits import BarHabits
 from pipeline_lib.models.memory.gate import FloatArray, apply_gate
 from pipeline_lib.models.memory.mixture import MemoryMixture, mix_models
 from pipeline_lib.models.memory.recall import Clock, IntArray, next_matches, recall
 from pipeline_lib.models.protocols import Stepper
 
+_UNUSUAL_NAT = 50.0
+"""By how much less likely a token is where it is not usual: never drawn, unless nothing else is allowed."""
+
 
 class MixtureStepper:
     """A mixture of models with the memory, as a `protocols.Stepper`; every sequence has a memory of its own.
+
+    It keeps to what is usual at each place of a bar.
 
     Parameters
     ----------
@@ -22,6 +28,7 @@ class MixtureStepper:
         The models.
     mixture : MemoryMixture
         Weights that were fitted for these models, in this order.
+    habits : BarHabits
     advance_step : int32 array, shape (vocab_size,)
         Grid steps that each token takes.
     bar_step : int64 array, shape (n_sequences,)
@@ -32,10 +39,11 @@ class MixtureStepper:
         self,
         steppers: Sequence[Stepper],
         mixture: MemoryMixture,
+        habits: BarHabits,
         advance_step: NDArray[np.int32],
         bar_step: IntArray,
     ) -> None:
-        self._steppers, self._mixture = steppers, mixture
+        self._steppers, self._mixture, self._habits = steppers, mixture, habits
         self._advance_step, self._bar_step = advance_step, bar_step
 
     def reset(self, batch_size: int) -> None:
@@ -57,7 +65,9 @@ class MixtureStepper:
         self._play(token_ids)
         clock = Clock(self._onset_step, self._now_step, self._bar_step)
         recalled = recall(self._tokens, self._matches, clock, log_p.shape[1])
-        return apply_gate(self._mixture.gate, log_p, recalled).astype(np.float32)
+        log_p = apply_gate(self._mixture.gate, log_p, recalled)
+        is_usual = self._habits.is_usual(self._bar_step, self._now_step)
+        return np.where(is_usual, log_p, log_p - _UNUSUAL_NAT).astype(np.float32)
 
     def _play(self, token_ids: NDArray[np.int32]) -> None:
         """Remember one more token of each sequence."""
