@@ -112,7 +112,8 @@ def print_new_music(console: Console, music: NewMusic) -> None:
     console.print(table)
     if music.composer == "network" and not music.has_memory:
         console.print(
-            "\nWritten by the network alone: the run has no memory of the piece to mix it with.",
+            "\nWritten by the network alone: the run has no memory of the piece that this version reads. "
+            "The same run once more fits one.",
             soft_wrap=True,
         )
     console.print(f"\nWritten to {music.folder}", soft_wrap=True, markup=False)
