@@ -1,8 +1,9 @@
 """Where tokens stand in their piece's metre: steps of the grid, counted from the piece's beginning.
 
-A piece has one metre here, the one that its time signature states; bars are counted from its first token. What is asked
-of a metre is whether two places are at the same position of their bars, which an upbeat before the first bar line
-does not change.
+A piece has one metre here, the one that its time signature states; bars are counted from its first token. Whether two
+places are at the same position of their bars, which is what a memory asks, an upbeat does not change. What is usual at a
+position (`pipeline_lib.models.bar_habits`) is the same for pieces with an upbeat and without, as long as nothing says which
+have one.
 """
 
 from __future__ import annotations
