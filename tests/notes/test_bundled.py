@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import tomllib
 from pathlib import Path
 
 import pytest
-from music21 import corpus
 
 from pipeline_lib.config import ParseConfig
 from pipeline_lib.errors import CorpusError
@@ -20,12 +20,18 @@ from pipeline_lib.notes.midi.files import read_midi
 
 
 @pytest.fixture
-def five_tunes(monkeypatch: pytest.MonkeyPatch) -> None:
-    tunes = sorted(corpus.getComposer("ryansMammoth"))[:5]
-    monkeypatch.setattr(corpus, "getComposer", lambda name: tunes)
+def five_tunes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = tmp_path / "few"
+    few.mkdir()
+    for path in sorted(bundled._music21_corpus("ryansMammoth").iterdir())[:5]:
+        shutil.copy(path, few)
+    monkeypatch.setattr(bundled, "_music21_corpus", lambda name: few)
 
 
-@pytest.mark.slow
+def test_the_collection_is_found_without_importing_music21() -> None:
+    assert len(list(bundled._music21_corpus("ryansMammoth").glob("*.abc"))) == 1059
+
+
 @pytest.mark.usefixtures("five_tunes")
 def test_five_tunes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     calls: list[tuple[int, int]] = []

@@ -16,10 +16,9 @@ Source: the ABC standard 2.1 (https://abcnotation.com/wiki/abc:standard:v2.1), s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Literal
 
 from pipeline_lib.notes.notation.abc.fields import ALTERATIONS, Key, Metre
@@ -88,12 +87,12 @@ class _Tuplet:
 
 @dataclass
 class _Event:
-    """The latest note, chord or rest: when it began, how long it is, its notes and how each is raised."""
+    """The latest note, chord or rest: when it began, how long it is, its notes, their places and how each is raised."""
 
     onset: Fraction
     duration: Fraction
     notes: range
-    alterations: Mapping[_Place, int]
+    raised: Sequence[tuple[_Place, int]]
 
 
 @dataclass
@@ -123,7 +122,7 @@ class Voice:
         self._overlaid: tuple[Fraction, int] | None = None
         """End of the main layer and bars to go, while an overlay is under way."""
         self._accidentals: dict[_Place, int] = {}
-        self._tied: dict[_Place, int] = {}
+        self._tied: dict[_Place, list[int]] = {}
         self._tuplets: list[_Tuplet] = []
         self._latest: _Event | None = None
         self._broken = ""
@@ -182,7 +181,7 @@ class Voice:
     def _sound(self, texts: list[str], multiplier: Fraction) -> None:
         first, length_of_all = len(self.notes), None
         tied, self._tied = self._tied, {}
-        alterations: dict[_Place, int] = {}
+        raised: list[tuple[_Place, int]] = []
         for text in texts:
             match = NOTE.match(text)
             assert match is not None, "the scanner has found a note"
@@ -196,12 +195,13 @@ class Voice:
                 length_of_all if units == first_units else length_of_all / first_units * units
             )
             place = _place(match)
-            alterations[place] = self._alteration(match, place, tied)
-            self._add(place, alterations[place], duration)
+            alteration = self._alteration(match, place, tied)
+            raised.append((place, alteration))
+            self._add(place, alteration, duration)
             if text.endswith("-"):
-                self._tie(len(self.notes) - 1, place, alterations[place])
+                self._tie(len(self.notes) - 1, place, alteration)
         if length_of_all is not None:
-            self._pass_time(length_of_all, range(first, len(self.notes)), alterations)
+            self._pass_time(length_of_all, range(first, len(self.notes)), raised)
 
     def _add(self, place: _Place, alteration: int, duration: Fraction) -> None:
         letter, octave = place
@@ -217,7 +217,9 @@ class Voice:
             )
         )
 
-    def _alteration(self, match: re.Match[str], place: _Place, tied: dict[_Place, int]) -> int:
+    def _alteration(
+        self, match: re.Match[str], place: _Place, tied: dict[_Place, list[int]]
+    ) -> int:
         """Semitones by which a note is raised, by its own sign, a tie, the bar or the key."""
         sign, (letter, _) = match["accidental"], place
         if match["microtone"]:
@@ -230,10 +232,10 @@ class Voice:
             elif self.setting.reach == "octave":
                 self._accidentals[place] = ALTERATIONS[sign]
             return ALTERATIONS[sign]
-        if place in tied:
-            return tied[place]
         held = (letter, 0) if self.setting.reach == "pitch" else place
-        return self._accidentals.get(held, self.setting.key.alterations.get(letter, 0))
+        plain = self._accidentals.get(held, self.setting.key.alterations.get(letter, 0))
+        # Of two tied notes with one letter, as in a chord of C and C sharp, a plain one goes on as it is.
+        return plain if plain in tied.get(place, [plain]) else tied[place][-1]
 
     def _length(self, text: str) -> Fraction | None:
         """Units that a length such as ``3/2`` or ``//`` stands for; None, with a warning, for nonsense."""
@@ -285,9 +287,9 @@ class Voice:
         self,
         duration: Fraction,
         notes: range = range(0),
-        alterations: Mapping[_Place, int] = MappingProxyType({}),
+        raised: Sequence[tuple[_Place, int]] = (),
     ) -> None:
-        self._latest = _Event(self.time, duration, notes, alterations)
+        self._latest = _Event(self.time, duration, notes, raised)
         self.time += duration
 
     # Rhythm and ties
@@ -297,14 +299,12 @@ class Voice:
         if self._latest is None or not self._latest.notes:
             self.warn("a tie after no note")
             return
-        for n, (place, alteration) in zip(
-            self._latest.notes, self._latest.alterations.items(), strict=False
-        ):
+        for n, (place, alteration) in zip(self._latest.notes, self._latest.raised, strict=True):
             self._tie(n, place, alteration)
 
     def _tie(self, n: int, place: _Place, alteration: int) -> None:
         self.notes[n] = self.notes[n]._replace(ties_on=True)
-        self._tied[place] = alteration
+        self._tied.setdefault(place, []).append(alteration)
 
     def broken(self, sign: str) -> None:
         """Take the sign by which the latest note gets a dot or more, at the cost of the next; ``<``: the reverse."""
