@@ -17,33 +17,10 @@ from pipeline_lib.notes.notation.musicxml.score import read_musicxml
 from pipeline_lib.notes.notation.playing import play
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
 from pipeline_lib.notes.table import RejectReason
+from tests.notes.tiny_scores import MUSICXML
 
 Note = tuple[Fraction, Fraction, int]
 """Onset and duration in quarter notes, pitch."""
-
-MUSICXML = b"""<?xml version="1.0" encoding="UTF-8"?>
-<score-partwise version="3.1">
-  <part-list>
-    <score-part id="P1"><part-name>Flute</part-name>
-      <score-instrument id="I1"><instrument-name>Flute</instrument-name></score-instrument>
-      <midi-instrument id="I1"><midi-channel>1</midi-channel><midi-program>74</midi-program></midi-instrument>
-    </score-part>
-    <score-part id="P2"><part-name>Bass</part-name></score-part>
-  </part-list>
-  <part id="P1"><measure number="1">
-    <attributes><divisions>3</divisions><time><beats>2</beats><beat-type>4</beat-type></time></attributes>
-    <note><pitch><step>C</step><octave>5</octave></pitch><duration>2</duration><type>quarter</type>
-      <time-modification><actual-notes>3</actual-notes><normal-notes>2</normal-notes></time-modification></note>
-    <note><pitch><step>D</step><octave>5</octave></pitch><duration>1</duration><type>eighth</type>
-      <time-modification><actual-notes>3</actual-notes><normal-notes>2</normal-notes></time-modification></note>
-    <note><pitch><step>E</step><octave>5</octave></pitch><duration>3</duration><type>quarter</type></note>
-  </measure></part>
-  <part id="P2"><measure number="1">
-    <attributes><divisions>3</divisions></attributes>
-    <note><pitch><step>C</step><octave>3</octave></pitch><duration>6</duration><type>half</type></note>
-  </measure></part>
-</score-partwise>
-"""
 
 # Building files
 

@@ -13,33 +13,10 @@ from pipeline_lib.notes.notation.files import read_scores
 from pipeline_lib.notes.piece import ParsedPiece, RejectedFile
 from pipeline_lib.notes.table import RejectReason
 from tests.notes.tiny_files import TUNE_ABC
+from tests.notes.tiny_scores import MUSICXML
 
 KERN = b"**kern\n*M3/4\n4c\n4d\n=2\n4e\n*-\n"
 ABC = b"X:1\nT:T\nL:1/4\nK:C\nCDE|\n"
-
-MUSICXML = b"""<?xml version="1.0" encoding="UTF-8"?>
-<score-partwise version="3.1">
-  <part-list>
-    <score-part id="P1"><part-name>Flute</part-name>
-      <score-instrument id="I1"><instrument-name>Flute</instrument-name></score-instrument>
-      <midi-instrument id="I1"><midi-channel>1</midi-channel><midi-program>74</midi-program></midi-instrument>
-    </score-part>
-    <score-part id="P2"><part-name>Bass</part-name></score-part>
-  </part-list>
-  <part id="P1"><measure number="1">
-    <attributes><divisions>3</divisions><time><beats>2</beats><beat-type>4</beat-type></time></attributes>
-    <note><pitch><step>C</step><octave>5</octave></pitch><duration>2</duration><type>quarter</type>
-      <time-modification><actual-notes>3</actual-notes><normal-notes>2</normal-notes></time-modification></note>
-    <note><pitch><step>D</step><octave>5</octave></pitch><duration>1</duration><type>eighth</type>
-      <time-modification><actual-notes>3</actual-notes><normal-notes>2</normal-notes></time-modification></note>
-    <note><pitch><step>E</step><octave>5</octave></pitch><duration>3</duration><type>quarter</type></note>
-  </measure></part>
-  <part id="P2"><measure number="1">
-    <attributes><divisions>3</divisions></attributes>
-    <note><pitch><step>C</step><octave>3</octave></pitch><duration>6</duration><type>half</type></note>
-  </measure></part>
-</score-partwise>
-"""
 
 
 def read_score(data: bytes, suffix: str) -> ParsedPiece:
@@ -81,12 +58,6 @@ def test_septuplets_raise_the_resolution_until_they_are_exact() -> None:
 def test_a_natural_tied_twice_is_one_note() -> None:
     tune = abc("=F2- | F2- | F2 | CC |]", header="M:2/4\nL:1/4\nK:C\n")
     assert quarters(read_score(tune, ".abc"))[0] == (0, 6, 65)
-
-
-def test_chords_sound_and_chord_symbols_do_not() -> None:
-    piece = read_score(abc('"Am"[CE]D | EF | GA |]'), ".abc")
-    assert quarters(piece)[:3] == [(0, 1, 60), (0, 1, 64), (1, 1, 62)]
-    assert len(piece) == 7
 
 
 def test_each_tune_of_a_book_is_a_piece_and_a_broken_one_costs_no_other() -> None:
@@ -139,51 +110,6 @@ def test_an_empty_line_within_a_tune_costs_no_music() -> None:
     assert pitches(TWO_TUNES.replace(b"CD|\n", b"CD|\n\nEF|\n")) == [[60, 62, 64, 65], [67, 69]]
 
 
-def test_changes_of_metre_key_and_tempo_are_where_they_are_played() -> None:
-    repeat = '<barline location="right"><repeat direction="backward"/></barline>'
-    piece = read_score(
-        musicxml(
-            measure(1, attributes("C", 2, 0), n_quarters=2),
-            measure(2, attributes("G", 3, 1), tempo(60), n_quarters=3, end=repeat),
-            measure(3, attributes("G", 3, 1), n_quarters=3),
-        ),
-        ".musicxml",
-    )
-    # Bars 1 2 1 2 3, of 2, 3, 2, 3 and 3 quarters of 480 ticks.
-    assert piece.time_signatures == ((0, "2/4"), (960, "3/4"), (2400, "2/4"), (3360, "3/4"))
-    assert piece.key_signatures == (
-        (0, "C major"),
-        (960, "G major"),
-        (2400, "C major"),
-        (3360, "G major"),
-    )
-    assert piece.tempos.pairs() == ((960, 60.0),)
-    assert piece.duration_sec == 2 * 0.5 + 11 * 1.0  # two quarters at 120, the others at 60
-
-
-def musicxml(*measures: str) -> bytes:
-    head = '<part-list><score-part id="P1"><part-name>A</part-name></score-part></part-list>'
-    body = f'<part id="P1">{"".join(measures)}</part>'
-    return f'<score-partwise version="3.1">{head}{body}</score-partwise>'.encode()
-
-
-def attributes(tonic: str, beats: int, fifths: int) -> str:
-    key = f"<key><fifths>{fifths}</fifths><mode>major</mode></key>"
-    time = f"<time><beats>{beats}</beats><beat-type>4</beat-type></time>"
-    return f"<attributes><divisions>1</divisions>{key}{time}</attributes>"
-
-
-def tempo(qpm: int) -> str:
-    metronome = f"<beat-unit>quarter</beat-unit><per-minute>{qpm}</per-minute>"
-    mark = f"<direction-type><metronome>{metronome}</metronome></direction-type>"
-    return f"<direction>{mark}<sound tempo='{qpm}'/></direction>"
-
-
-def measure(number: int, *before: str, n_quarters: int, end: str = "") -> str:
-    note = "<note><pitch><step>C</step><octave>5</octave></pitch><duration>1</duration><type>quarter</type></note>"
-    return f'<measure number="{number}">{"".join(before)}{note * n_quarters}{end}</measure>'
-
-
 def test_a_compressed_score_that_unpacks_to_gigabytes_is_refused_unopened() -> None:
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -204,25 +130,6 @@ def test_abc_in_latin_1() -> None:
 def test_modes_that_midi_lacks_get_the_major_key_of_their_signature(key: str, name: str) -> None:
     tune = abc("CD | EF | GA |]", header=f"M:2/4\nL:1/4\nK:{key}\n")
     assert read_score(tune, ".abc").key_signature == name
-
-
-@pytest.mark.parametrize("suffix", [".musicxml", ".xml", ".mxl"])
-def test_musicxml(suffix: str) -> None:
-    piece = read_score(zipped(MUSICXML) if suffix == ".mxl" else MUSICXML, suffix)
-    third = Fraction(1, 3)
-    assert quarters(piece) == [(0, 2 * third, 72), (0, 2, 48), (2 * third, third, 74), (1, 1, 76)]
-    assert piece.track.tolist() == [0, 1, 0, 0]
-    assert piece.program.tolist() == [73, 0, 73, 73]
-    assert [track.name for track in piece.tracks] == ["Flute", "Bass"]
-
-
-def test_unpitched_percussion_is_dropped() -> None:
-    bass = b"<pitch><step>C</step><octave>3</octave></pitch>"
-    drum = (
-        b"<unpitched><display-step>C</display-step><display-octave>3</display-octave></unpitched>"
-    )
-    piece = read_score(MUSICXML.replace(bass, drum), ".xml")
-    assert piece.pitch.tolist() == [72, 74, 76]
 
 
 def zipped(xml: bytes) -> bytes:
