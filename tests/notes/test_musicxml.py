@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import zipfile
 from fractions import Fraction
@@ -850,35 +849,6 @@ def test_encrypted_members_are_refused() -> None:
 @pytest.mark.parametrize("n_bytes", [10, 100, 300, 500])
 def test_a_truncated_archive_is_malformed(n_bytes: int) -> None:
     assert_rejected(zipped(MUSICXML)[:-n_bytes], "malformed")
-
-
-# Cases from public reports
-
-
-def test_cases_from_public_reports(test_data: Path) -> None:
-    folder = test_data / "cases"
-    cases = [
-        case
-        for case in json.loads((folder / "expected.json").read_text())
-        if case["file"].endswith((".musicxml", ".mxl"))
-    ]
-    assert len(cases) >= 8
-    for case in cases:
-        found = sorted(
-            (p, o, d) for o, d, p in quarters(read((folder / case["file"]).read_bytes()))
-        )
-        expected = sorted((p, Fraction(o), Fraction(d)) for p, o, d in case["notes"])
-        assert found == expected, case["file"]
-
-
-def test_cases_of_the_table(test_data: Path) -> None:
-    folder = test_data / "cases"
-    table = (folder / "README.md").read_text()
-    rows = re.findall(r"^\| (\S+\.(?:musicxml|mxl)) \|.*\| ([\d:/+ ]+) \|", table, re.MULTILINE)
-    assert len(rows) >= 11
-    for name, right in rows:
-        found = [f"{p}:{o}+{d}" for o, d, p in quarters(read((folder / name).read_bytes()))]
-        assert sorted(found) == sorted(right.split()), name
 
 
 @pytest.mark.parametrize("name", ["e.zip", "l.zip", "arch-1-IndexError-d.zip"])
