@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from pipeline_lib.evaluation.calibration import chance_ece
-from pipeline_lib.evaluation.sets import HELD_OUT
+from pipeline_lib.evaluation.sets import CONTROL, HELD_OUT, TRAIN
 from pipeline_lib.reports.content import (
     BaselineResult,
     MemoryResult,
@@ -15,6 +15,7 @@ from pipeline_lib.reports.content import (
     Result,
     RunResult,
 )
+from pipeline_lib.reports.digits import written
 from pipeline_lib.reports.language import Texts
 from pipeline_lib.reports.verdicts import verdict_counts
 
@@ -35,6 +36,7 @@ def findings(content: ReportContent, texts: Texts) -> Iterator[str]:
     if content.with_memory:
         yield texts("finding.between_sentences").join(_what_memory_adds(content, texts))
     yield texts("finding.between_sentences").join(_effect_of_seq_length(content, texts))
+    yield from _nearer_than_ngrams(content, texts)
     yield from _musical_differences(content, texts)
     yield from _flagged(content, texts)
 
@@ -203,6 +205,22 @@ def _effect_of_seq_length(content: ReportContent, texts: Texts) -> Iterator[str]
     gap = ranked.iloc[1] - ranked.iloc[0]
     key = "finding.seeds_clear" if gap > spread else "finding.seeds_unclear"
     yield texts(key, spread=f"{spread:.2f}", gap=f"{gap:.2f}")
+
+
+def _nearer_than_ngrams(content: ReportContent, texts: Texts) -> Iterator[str]:
+    """Whether samples are nearer to real tunes than the control's at the temperature where theirs are nearest."""
+    far = content.discrepancies.set_index("set")["mmd_squared"]
+    run = best_run(content.detailed_runs).name
+    if not {run, CONTROL, TRAIN} <= set(far.index):
+        return
+    figures = {
+        "samples": far[[run]].min(),
+        "control": far[[CONTROL]].min(),
+        "train": far[[TRAIN]].min(),
+    }
+    nearer = figures["samples"] < figures["control"]
+    key = "finding.music_nearer" if nearer else "finding.music_no_nearer"
+    yield texts(key, run=run, **{name: written(value, 3) for name, value in figures.items()})
 
 
 def _musical_differences(content: ReportContent, texts: Texts) -> Iterator[str]:

@@ -182,6 +182,21 @@ def test_metrics_that_lie_apart_are_named(content: ReportContent) -> None:
     assert "musical metrics: polyphony." in summary(replace(content, metrics=metrics))
 
 
+def test_it_is_said_whether_samples_are_nearer_than_the_n_gram_models(
+    content: ReportContent,
+) -> None:
+    best, far = content.runs[1].name, content.discrepancies.copy()
+    text = summary(content)
+    assert f"the samples of {best} lie nearer to real tunes than those of the n-gram model" in text
+    assert "(MMD²) of 0.084, beside 0.312. Other real tunes lie at > −0.001." in text
+    far.loc[far["set"] == best, "mmd_squared"] = 0.4
+    far.loc[far["set"] != best, "mmd_squared"] = 0.4
+    text = summary(replace(content, discrepancies=far))
+    assert f"the samples of {best} lie no nearer to real tunes" in text
+    without_control = far[far["set"] != "control"]
+    assert "nearer to real tunes" not in summary(replace(content, discrepancies=without_control))
+
+
 def test_temperatures_are_counted_and_the_closest_is_told(content: ReportContent) -> None:
     metrics = made_up_metrics([run.name for run in content.runs], (0.5, 1.2))
     metrics[["generated_low", "generated_high"]] = metrics[["corpus_low", "corpus_high"]]
