@@ -19,6 +19,7 @@ import numpy as np
 from keras import layers, ops
 
 from pipeline_lib.models.networks.layer_maker import LayerMaker
+from pipeline_lib.models.networks.recurrence import LSTM
 
 _FEED_FORWARD_FACTOR = 4
 _ROTARY_BASE = 10_000.0
@@ -83,7 +84,7 @@ class RecurrentBlock(Block):
     ) -> None:
         super().__init__(name=name, dtype=make.precision)
         self.norm = make.norm() if is_normalised else None
-        self.lstm = make.lstm(units)
+        self.lstm = make.recurrent(LSTM, units)
         self.dropout = make.dropout(dropout, is_variational=is_variational)
         self.is_residual = is_residual
         self.carried_shapes = self.step_shapes = [(units,), (units,)]

@@ -6,11 +6,13 @@ same weights and dropout masks, whatever else is being trained.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import keras
 import numpy as np
 from keras import layers
 
-from pipeline_lib.models.networks.recurrence import LSTM
+Recurrent = TypeVar("Recurrent", bound=layers.RNN)
 
 _EMBEDDING_START = 0.5
 """Initial embeddings are uniform between minus and plus this; Keras' 0.05 learns far more slowly (EXPERIMENTS.md)."""
@@ -31,16 +33,16 @@ class LayerMaker:
         self._sequence = np.random.SeedSequence(seed)
         self.precision = precision
 
-    def lstm(self, units: int) -> LSTM:
-        """Make an LSTM that returns its output at each position, and its state."""
-        return LSTM(
+    def recurrent(self, kind: type[Recurrent], units: int) -> Recurrent:
+        """Make a recurrent layer, such as an LSTM, that returns its output at each position, and its state."""
+        return kind(
             units,
             return_sequences=True,
             return_state=True,
             kernel_initializer=self._glorot(),
             recurrent_initializer=keras.initializers.Orthogonal(seed=self._seed()),
             dtype=self.precision,
-            name="lstm",
+            name=kind.__name__.lower(),
         )
 
     def dense(self, units: int, name: str, *, use_bias: bool = True) -> layers.Dense:
