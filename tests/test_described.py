@@ -54,8 +54,8 @@ def test_a_refused_value_is_named_with_what_is_allowed(
     ("settings", "problem"),
     [
         (
-            {"models": [{"kind": "gru"}]},
-            f"models.0.kind = 'gru': it must be {kinds_of(NetworkConfig)}",
+            {"models": [{"kind": "unheard_of"}]},
+            f"models.0.kind = 'unheard_of': it must be {kinds_of(NetworkConfig)}",
         ),
         ({"models": [{"layers": 0}]}, "models.0.layers = 0: it must be a whole number from 1 to 4"),
         (
