@@ -308,13 +308,13 @@ def test_a_book_of_many_tunes_has_time_for_each(tmp_path: Path) -> None:
     tune = "X:{n}\nT:T\nM:2/4\nL:1/8\nK:C\n{bars}\n\n"
     root = tmp_path / "corpus"
     root.mkdir()
-    bars = "CDEF GABc|" * 10
+    bars = "CDEF GABc|" * 750  # some tenths of a second
     book = "".join(tune.format(n=n, bars=bars) for n in range(1, 41))
     (root / "book.abc").write_text(book)
-    (root / "symphony.abc").write_text(tune.format(n=1, bars=bars * 120))
+    (root / "symphony.abc").write_text(tune.format(n=1, bars=bars * 25))
     store = ArtifactStore(tmp_path / "artifacts")
     (bucket,) = scan_corpus(root).buckets(1)
-    shard = ingest(store, bucket, ParseConfig(file_limit_sec=1.5))
+    shard = ingest(store, bucket, ParseConfig(file_limit_sec=1.0))
     rows = read_shard_pieces(store, shard).to_pylist()
     by_tune = {row["tune"]: row["reject_reason"] for row in rows}
     assert by_tune == {None: RejectReason.TIMED_OUT, **dict.fromkeys(range(1, 41))}
