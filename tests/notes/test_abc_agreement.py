@@ -13,7 +13,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,8 +25,8 @@ from pipeline_lib.notes.notation.abc.tune import read_tune
 from pipeline_lib.notes.notation.playing import play
 from pipeline_lib.notes.text import decoded
 
-Note = tuple[Fraction, Fraction, int]
-"""Onset, end, pitch."""
+Note = tuple[int, int, int]
+"""Onset, end and pitch, the former in steps of a grid."""
 
 UNEQUAL = "broken rhythm between notes of unequal length, which abc2midi leaves out"
 CHORD = "a chord whose notes are not equally long, of which abc2midi changes some"
@@ -66,9 +65,12 @@ EXPLAINED = {
         ("0051-0100.abc", 20): ROUNDED,
     },
     "airdsAirs": {},
-    "essenFolksong": {("han2.abc", 373): NO_KEY, ("han2.abc", 444): NO_KEY},
+    "essenFolksong": {("han2.abc", 444): NO_KEY},
 }
 """For each collection, tunes (file, and number in it from 0) of which notes differ, and why."""
+
+EVERY = {"essenFolksong": 4}
+"""Of a large collection, every so many tunes of a file are read; of the others all."""
 
 GRID = 96
 """abc2midi begins notes a tick late and ends them a tick early, of 480 in a quarter: they are put on this grid."""
@@ -99,8 +101,9 @@ def plain_music(line: str) -> str:
     return re.sub(r"\((5|7|9)(?!:)", r"(\1:2:\1", re.sub(r"\[\d", " ", line))
 
 
-def on_grid(time: Fraction) -> Fraction:
-    return Fraction(round(time * GRID), GRID)
+def on_grid(tick: int, ticks_per_quarter: int) -> int:
+    """The nearest step of the grid."""
+    return (2 * tick * GRID + ticks_per_quarter) // (2 * ticks_per_quarter)
 
 
 def theirs(tune: str) -> Counter[Note]:
@@ -112,9 +115,9 @@ def theirs(tune: str) -> Counter[Note]:
         return notes
     for track in score.tracks:
         for note in track.notes:
-            onset = Fraction(note.time - 1, score.ticks_per_quarter)
-            end = Fraction(note.time + note.duration + 1, score.ticks_per_quarter)
-            notes[on_grid(onset), on_grid(end), note.pitch] += 1
+            onset = on_grid(note.time - 1, score.ticks_per_quarter)
+            end = on_grid(note.time + note.duration + 1, score.ticks_per_quarter)
+            notes[onset, end, note.pitch] += 1
     return notes
 
 
@@ -123,8 +126,8 @@ def ours(tune: str) -> Counter[Note]:
     columns = zip(piece.onset_tick, piece.duration_tick, piece.pitch, strict=True)
     return Counter(
         (
-            on_grid(Fraction(int(onset), piece.ticks_per_quarter)),
-            on_grid(Fraction(int(onset + duration), piece.ticks_per_quarter)),
+            on_grid(int(onset), piece.ticks_per_quarter),
+            on_grid(int(onset + duration), piece.ticks_per_quarter),
             int(pitch),
         )
         for onset, duration, pitch in columns
@@ -161,7 +164,7 @@ def test_two_readers_agree_on_a_collection(name: str) -> None:
     differing: dict[tuple[str, int], list[Note]] = {}
     for path in collection(name):
         text = re.sub(r"\r\n?", "\n", decoded(path.read_bytes()))
-        for number, tune in enumerate(tunes_of(text)):
+        for number, tune in list(enumerate(tunes_of(text)))[:: EVERY.get(name, 1)]:
             plain = as_abc2midi_reads(tune)
             mine, other = ours(plain), theirs(plain)
             n_notes += max(mine.total(), other.total())
