@@ -337,13 +337,13 @@ def _keras_layers() -> Iterator[None]:
     """Networks are built with the LSTM layer that Keras has."""
     import keras
 
-    from pipeline_lib.models.networks import layer_maker
+    from pipeline_lib.models.networks import blocks
 
-    ours, layer_maker.LSTM = layer_maker.LSTM, keras.layers.LSTM  # type: ignore[misc]
+    ours, blocks.LSTM = blocks.LSTM, keras.layers.LSTM  # type: ignore[misc]
     try:
         yield
     finally:
-        layer_maker.LSTM = ours  # type: ignore[misc]
+        blocks.LSTM = ours  # type: ignore[misc]
 
 
 def _random_tokens(*shape: int) -> NDArray[np.int32]:

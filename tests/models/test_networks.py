@@ -18,6 +18,7 @@ from pipeline_lib.models.scoring import PiecePredictor, WindowPredictor
 from pipeline_lib.models.training.checkpoints import to_numpy
 from tests.models.tiny_corpus import (
     ARCHITECTURES,
+    FURTHER_KINDS,
     PLAIN,
     TOKENS,
     VOCAB_SIZE,
@@ -72,7 +73,7 @@ def test_the_last_position_alone_is_scored_as_among_the_others(model: NetworkCon
     assert logits(net, ids, last_only=True) == pytest.approx(logits(net, ids)[:, -1:], abs=1e-6)
 
 
-@each(ARCHITECTURES[:4])
+@each([*ARCHITECTURES[:4], *(kind for kind in FURTHER_KINDS if kind.carries_state)])
 def test_a_window_goes_on_from_the_state_that_the_one_before_left(model: NetworkConfig) -> None:
     net, ids = network(model), random_ids(2, 12)
     _, state = net(ids[:, :5], net.initial_state(2))
